@@ -1,0 +1,1 @@
+//! Adapters to a real organisation: exported files now. Reports observations, decides nothing.

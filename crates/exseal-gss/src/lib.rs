@@ -1,0 +1,1 @@
+//! Security contexts, initiator and acceptor: step, seal, open. No sockets, no HTTP.

@@ -1,0 +1,1 @@
+//! The nouns: organisation, server, slot, certificate, finding. No IO, no clock, no randomness.

@@ -1,0 +1,3 @@
+//! The program: commands, views, exit codes.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! What the project does to itself: checks, benches, samples.
+
+fn main() {}
