@@ -1,1 +1,7 @@
-//! CLIXML, NRBF, PSRP and WSMan for both roles, sans-IO. No sockets, threads or clock; nothing unbounded.
+//! What PowerShell puts into files and on the wire: CLIXML, and the binary formats Exchange hides in it.
+//!
+//! A quiet room: no sockets, threads or clock; everything that grows is bounded. Start with [`clixml::Document`].
+
+pub mod clixml;
+pub mod nrbf;
+pub mod serialized_cert;
