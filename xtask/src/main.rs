@@ -1,3 +1,85 @@
-//! What the project does to itself: checks, benches, samples.
+//! What the project does to itself: checks, benches, samples. One file per command.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program whose output is its purpose"
+)]
 
-fn main() {}
+mod bench;
+mod ci;
+mod edges;
+mod map;
+mod schema;
+mod setup;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What the project does to itself: checks, benches, samples.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// One variant per file of this folder; the arguments live in that file.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run every check there is, as CI does
+    Ci(ci::CiArgs),
+    /// Run a benchmark beside its peers
+    Bench(bench::BenchArgs),
+    /// Write the JSON schemas in docs/schema anew
+    Schema(schema::SchemaArgs),
+    /// Check that crates depend on each other only as drawn
+    Edges(edges::EdgesArgs),
+    /// Check that every crate is on the map of ARCHITECTURE.md
+    Map(map::MapArgs),
+}
+
+/// What a command answers: `Err` is printed and ends with exit code 1.
+type Result<T = (), E = Failure> = std::result::Result<T, E>;
+
+/// Why a command failed, in words for the person at the terminal.
+#[derive(Debug)]
+struct Failure(String);
+
+impl Failure {
+    fn new(words: impl Into<String>) -> Self {
+        Self(words.into())
+    }
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let mut words = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            words.push_str(": ");
+            words.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        Self(words)
+    }
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Ci(args) => ci::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Edges(args) => edges::run(&args),
+        Command::Map(args) => map::run(&args),
+    };
+
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(words)) => {
+            eprintln!("error: {words}");
+            ExitCode::FAILURE
+        }
+    }
+}

