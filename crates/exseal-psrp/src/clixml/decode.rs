@@ -447,9 +447,10 @@ impl<'a, 'l> Decoder<'a, 'l> {
     fn define(&mut self, at: usize, attributes: &'a str) -> Result<usize, Wrong> {
         let reference = attribute(attributes, "RefId");
         if let Some(promised) = reference.and_then(|id| self.ids.get(id)).copied()
-            && self.promised.remove(&promised).is_some() {
-                return Ok(promised);
-            }
+            && self.promised.remove(&promised).is_some()
+        {
+            return Ok(promised);
+        }
         let object = self.add_object(at)?;
         if let Some(reference) = reference {
             // A document put together from several may use an id again: from here on it means the new one.

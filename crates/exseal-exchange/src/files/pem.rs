@@ -1,0 +1,184 @@
+//! Certificates by themselves: PEM, DER, P7B, PFX. Of unknown use until told.
+
+use der::asn1::{Any, AnyRef, ObjectIdentifier};
+use der::{Decode as _, Encode as _, Reader as _, SliceReader, Tag, TagNumber};
+use exseal_model::Channel;
+use p12_keystore::{KeyStore, KeyStoreEntry, Pkcs12ImportPolicy};
+
+use super::{Options, Page};
+
+const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
+
+/// Reads a file that begins as DER: a certificate, a P7B or a PFX.
+pub(super) fn read_der(page: &mut Page, bytes: &[u8], options: &Options<'_>) {
+    if let Ok(certificate) = exseal_model::Certificate::from_der(bytes) {
+        let source = page.source(Channel::Person, "certificate file", false);
+        let thumbprint = page.inventory.keep(certificate);
+        return page.loose(thumbprint, false, None, source);
+    }
+    if let Some(certificates) = signed_data(bytes) {
+        let source = page.source(Channel::Person, "P7B", false);
+        if certificates.is_empty() {
+            page.error("the file", "certificates in the P7B", "none");
+        }
+        for (at, der) in certificates.iter().enumerate() {
+            if let Some(thumbprint) = page.keep(der, &format!("certificate {}", at + 1)) {
+                page.loose(thumbprint, false, None, source);
+            }
+        }
+        return;
+    }
+    if is_pfx(bytes) {
+        return read_pfx(page, bytes, options);
+    }
+    page.error(
+        "byte 0",
+        "a certificate, P7B or PFX in DER",
+        "DER that is none of them",
+    );
+    page.not_recognised("DER that is no certificate, P7B or PFX");
+}
+
+/// Reads every certificate of a PEM text; a key in it is noted and never kept.
+pub(super) fn read_pem(page: &mut Page, text: &str) {
+    let source = page.source(Channel::Person, "PEM", false);
+    let has_key = text.contains("PRIVATE KEY-----");
+    let mut rest = text;
+    let mut blocks = 0;
+    while let Some((_, begun)) = rest.split_once("-----BEGIN ") {
+        let Some((label, body)) = begun.split_once("-----") else {
+            break;
+        };
+        let Some((body, behind)) = body.split_once("-----END ") else {
+            page.error(
+                format!("block {}", blocks + 1),
+                format!("-----END {label}-----"),
+                "the end",
+            );
+            break;
+        };
+        rest = behind;
+        blocks += 1;
+        let at = format!("block {blocks}");
+        match label {
+            "CERTIFICATE" | "TRUSTED CERTIFICATE" | "X509 CERTIFICATE" => {
+                let Some(der) = base64(page, body, &at) else {
+                    continue;
+                };
+                if let Some(thumbprint) = page.keep(&der, &at) {
+                    page.loose(thumbprint, has_key && blocks == 1, None, source);
+                }
+            }
+            "PKCS7" | "CMS" => {
+                let Some(der) = base64(page, body, &at) else {
+                    continue;
+                };
+                match signed_data(&der) {
+                    Some(certificates) => {
+                        for der in &certificates {
+                            if let Some(thumbprint) = page.keep(der, &at) {
+                                page.loose(thumbprint, false, None, source);
+                            }
+                        }
+                    }
+                    None => page.error(at, "SignedData with certificates", "something else"),
+                }
+            }
+            _ => {}
+        }
+    }
+    if page.inventory.of_unknown_use.is_empty() {
+        page.not_recognised("PEM without a certificate");
+    }
+}
+
+fn base64(page: &mut Page, body: &str, at: &str) -> Option<Vec<u8>> {
+    use base64::Engine as _;
+    let plain: String = body.split_ascii_whitespace().collect();
+    match base64::engine::general_purpose::STANDARD.decode(plain) {
+        Ok(der) => Some(der),
+        Err(error) => {
+            page.error(at, "base64", error.to_string());
+            None
+        }
+    }
+}
+
+/// The certificates of a PKCS#7 SignedData (RFC 5652 §5.1); `None` when the bytes are none.
+fn signed_data(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut outer = SliceReader::new(content(bytes, Tag::Sequence)?).ok()?;
+    if ObjectIdentifier::decode(&mut outer).ok()? != SIGNED_DATA {
+        return None;
+    }
+    let explicit = AnyRef::decode(&mut outer).ok()?;
+    let mut data = SliceReader::new(content(explicit.value(), Tag::Sequence)?).ok()?;
+    let mut found = Vec::new();
+    while !data.is_finished() {
+        let Ok(element) = AnyRef::decode(&mut data) else {
+            break;
+        };
+        let certificates = Tag::ContextSpecific {
+            constructed: true,
+            number: TagNumber(0),
+        };
+        if der::Tagged::tag(&element) == certificates {
+            let mut inside = SliceReader::new(element.value()).ok()?;
+            while !inside.is_finished() {
+                found.push(Any::decode(&mut inside).ok()?.to_der().ok()?);
+            }
+        }
+    }
+    Some(found)
+}
+
+/// The content of an element of the given tag at the beginning of `bytes`.
+fn content(bytes: &[u8], tag: Tag) -> Option<&[u8]> {
+    let mut reader = SliceReader::new(bytes).ok()?;
+    let element = AnyRef::decode(&mut reader).ok()?;
+    (der::Tagged::tag(&element) == tag).then(|| element.value())
+}
+
+/// Whether the bytes are a PFX: version 3, then its content (RFC 7292 §4). Indefinite lengths (BER) count too.
+fn is_pfx(bytes: &[u8]) -> bool {
+    let inner = match bytes {
+        [0x30, 0x80, rest @ ..] => rest,
+        _ => content(bytes, Tag::Sequence).unwrap_or_default(),
+    };
+    inner.starts_with(&[0x02, 0x01, 0x03, 0x30])
+}
+
+fn read_pfx(page: &mut Page, bytes: &[u8], options: &Options<'_>) {
+    let source = page.source(Channel::Person, "PFX", false);
+    let file = page.file.clone();
+    let opened = open_pfx(bytes, "").or_else(|_| match (options.password)(&file) {
+        Some(password) => open_pfx(bytes, password.expose()),
+        None => Err("no password was given".to_owned()),
+    });
+    let store = match opened {
+        Ok(store) => store,
+        Err(found) => return page.error("the file", "a PFX and its password", found),
+    };
+    for (alias, entry) in store.entries() {
+        let name = Some(alias.to_owned()).filter(|alias| !alias.is_empty());
+        match entry {
+            KeyStoreEntry::PrivateKeyChain(chain) => {
+                for (at, certificate) in chain.certs().iter().enumerate() {
+                    if let Some(thumbprint) = page.keep(certificate.as_der(), alias) {
+                        page.loose(thumbprint, at == 0, name.clone().filter(|_| at == 0), source);
+                    }
+                }
+            }
+            KeyStoreEntry::Certificate(certificate) => {
+                if let Some(thumbprint) = page.keep(certificate.as_der(), alias) {
+                    page.loose(thumbprint, false, name, source);
+                }
+            }
+            KeyStoreEntry::Secret(_) => {}
+        }
+    }
+}
+
+fn open_pfx(bytes: &[u8], password: &str) -> Result<KeyStore, String> {
+    KeyStore::from_pkcs12(bytes, password, Pkcs12ImportPolicy::Relaxed)
+        .map_err(|_| "one that cannot be opened: the password is wrong, or the file is damaged".to_owned())
+}
