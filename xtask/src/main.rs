@@ -8,9 +8,11 @@
 mod bench;
 mod ci;
 mod edges;
+mod facts;
 mod map;
 mod schema;
 mod setup;
+mod truth;
 mod workspace;
 
 use std::process::ExitCode;
@@ -30,6 +32,8 @@ struct Cli {
 enum Command {
     /// Run every check there is, as CI does
     Ci(ci::CiArgs),
+    /// Hold the program to the facts that are known about the recorded exports
+    Facts(facts::FactsArgs),
     /// Run a benchmark beside its peers
     Bench(bench::BenchArgs),
     /// Write the JSON schemas in docs/schema anew
@@ -69,6 +73,7 @@ impl<E: std::error::Error> From<E> for Failure {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Ci(args) => ci::run(&args),
+        Command::Facts(args) => facts::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Edges(args) => edges::run(&args),

