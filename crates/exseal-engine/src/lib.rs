@@ -1,1 +1,17 @@
-//! Values in, values out: merging, checks, policy. No IO, no clock, no randomness.
+//! Values in, values out: merging what was seen, judging it, deciding.
+//!
+//! A quiet room: no IO, no clock, no randomness; `now` is an argument everywhere. Start with [`diagnose`].
+
+pub mod auth;
+pub mod checks;
+mod diagnosis;
+mod merge;
+pub mod messages;
+mod policy;
+mod severity;
+mod slots;
+
+pub use diagnosis::{Cell, CellState, Diagnosis, Matrix, Row, diagnose};
+pub use merge::merge;
+pub use policy::{AuthPolicy, AuthRule, Expiry, FrontEnd, Policy, PolicyError, Threshold};
+pub use slots::{Presents, SlotUse, is_named, slots, split_name_pair};

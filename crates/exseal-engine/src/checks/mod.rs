@@ -1,0 +1,300 @@
+//! The checks, one file each.
+//!
+//! A check looks at a [`Context`] and tells a [`Report`] what is wrong, or that it cannot tell. It never decides on
+//! what was not seen. Its sentences are in `messages/en.toml`, its page is `docs/findings/<name>.md`.
+
+mod auth_current_expired;
+mod auth_current_expires;
+mod auth_current_missing;
+mod auth_next_missing;
+mod auth_uses_public_certificate;
+mod back_end_lacks_server_names;
+mod back_end_unbound;
+mod back_end_uses_public_certificate;
+mod bound_certificate_not_in_store;
+mod certificate_expired;
+mod certificate_expires;
+mod connector_certificate_ambiguous;
+mod connector_certificate_expired;
+mod connector_certificate_name_malformed;
+mod connector_certificate_not_found;
+mod front_end_lacks_names;
+mod front_end_loopback_differs;
+mod front_end_self_signed;
+mod internal_transport_ca_issued;
+mod internal_transport_lacks_fqdn;
+mod internal_transport_missing;
+mod key_too_short;
+mod payload_signing_broken;
+mod report;
+mod signature_hash_weak;
+
+use std::collections::{HashMap, HashSet};
+
+use exseal_model::inventory::{Server, StoreEntry};
+use exseal_model::{Certificate, Inventory, Product, Severity, Slot, Thumbprint};
+use jiff::Timestamp;
+
+pub use report::{Draft, Report};
+
+use crate::policy::Policy;
+use crate::slots::{SlotUse, slots};
+
+/// A check.
+#[derive(Clone, Copy, Debug)]
+pub struct Check {
+    /// Its name, which is the name of its finding.
+    pub name: &'static str,
+    /// What it looks at, in one line.
+    pub about: &'static str,
+    /// The severities its finding may have, the least first.
+    pub severities: &'static [Severity],
+    /// The situations of facts/scenarios.md that it shows, by number.
+    pub scenarios: &'static [u8],
+    /// The check itself.
+    pub run: fn(&Context<'_>, &mut Report),
+}
+
+/// Every check, in the order of their names.
+pub const ALL: &[Check] = &[
+    auth_current_expired::CHECK,
+    auth_current_expires::CHECK,
+    auth_current_missing::CHECK,
+    auth_next_missing::CHECK,
+    auth_uses_public_certificate::CHECK,
+    back_end_lacks_server_names::CHECK,
+    back_end_unbound::CHECK,
+    back_end_uses_public_certificate::CHECK,
+    bound_certificate_not_in_store::CHECK,
+    certificate_expired::CHECK,
+    certificate_expires::CHECK,
+    connector_certificate_ambiguous::CHECK,
+    connector_certificate_expired::CHECK,
+    connector_certificate_name_malformed::CHECK,
+    connector_certificate_not_found::CHECK,
+    front_end_lacks_names::CHECK,
+    front_end_loopback_differs::CHECK,
+    front_end_self_signed::CHECK,
+    internal_transport_ca_issued::CHECK,
+    internal_transport_lacks_fqdn::CHECK,
+    internal_transport_missing::CHECK,
+    key_too_short::CHECK,
+    payload_signing_broken::CHECK,
+    signature_hash_weak::CHECK,
+];
+
+/// What a check may look at; what several of them need is worked out once.
+pub struct Context<'i> {
+    /// The merged inventory.
+    pub inventory: &'i Inventory,
+    /// What is wanted.
+    pub policy: &'i Policy,
+    /// The time it is about.
+    pub now: Timestamp,
+    /// Every slot with what it presents.
+    pub slots: Vec<SlotUse>,
+    /// Slots by server (`None`: the organisation) and certificate.
+    uses: HashMap<(Option<usize>, Thumbprint), Vec<usize>>,
+    /// The certificates of AuthConfig.
+    auth: HashSet<Thumbprint>,
+}
+
+impl<'i> Context<'i> {
+    /// Works out the slots.
+    #[must_use]
+    pub fn new(inventory: &'i Inventory, policy: &'i Policy, now: Timestamp) -> Self {
+        let slots = slots(inventory);
+        let mut uses: HashMap<(Option<usize>, Thumbprint), Vec<usize>> = HashMap::new();
+        for (at, one) in slots.iter().enumerate() {
+            if let Some(thumbprint) = one.thumbprint() {
+                uses.entry((one.server, thumbprint)).or_default().push(at);
+            }
+        }
+        let config = &inventory.organisation.auth_config;
+        let auth = [&config.current, &config.next, &config.previous]
+            .into_iter()
+            .filter_map(|one| one.value())
+            .copied();
+        Self {
+            inventory,
+            policy,
+            now,
+            slots,
+            uses,
+            auth: auth.collect(),
+        }
+    }
+
+    /// The servers Exchange certificates are judged on: 2010 and 2013 are shown and never alarm.
+    pub fn servers(&self) -> impl Iterator<Item = (usize, &'i Server)> {
+        self.inventory.servers.iter().enumerate().filter(|(_, server)| {
+            !matches!(
+                server.product(),
+                Some(Product::Exchange2010 | Product::Exchange2013)
+            )
+        })
+    }
+
+    /// The slots of a server that present a certificate.
+    pub fn presenting(&self, server: usize, thumbprint: Thumbprint) -> impl Iterator<Item = &Slot> {
+        let places = self
+            .uses
+            .get(&(Some(server), thumbprint))
+            .map_or(&[][..], Vec::as_slice);
+        places
+            .iter()
+            .filter_map(|&at| self.slots.get(at))
+            .map(|one| &one.slot)
+    }
+
+    /// The slots of a server.
+    pub fn slots_of(&self, server: usize) -> impl Iterator<Item = &SlotUse> {
+        let from = self
+            .slots
+            .partition_point(|one| one.server.is_some_and(|own| own < server));
+        self.slots
+            .get(from..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(move |one| one.server == Some(server))
+    }
+
+    /// Whether a certificate is one of AuthConfig's, or looks like one that once was.
+    #[must_use]
+    pub fn is_auth(&self, certificate: &Certificate) -> bool {
+        self.auth.contains(&certificate.thumbprint)
+            || (certificate.self_signed
+                && certificate.subject == "CN=Microsoft Exchange Server Auth Certificate")
+    }
+
+    /// Whether a certificate stands beside Exchange and never alarms for what is normal there (facts/exchange.md 1.2, 7):
+    /// those of Azure, the web management service, AD LDS and peer-to-peer access, and those the policy leaves alone.
+    #[must_use]
+    pub fn is_bystander(&self, certificate: &Certificate) -> bool {
+        const SUBJECTS: [&str; 4] = [
+            "DC=Windows Azure CRP Certificate Generator",
+            "CN=WMSvc-",
+            "CN=MS-Organization-P2P-Access [",
+            "CN=localhost",
+        ];
+        let subject = &certificate.subject;
+        let begins = |known: &&str| {
+            subject
+                .get(..known.len())
+                .is_some_and(|begin| begin.eq_ignore_ascii_case(known))
+        };
+        SUBJECTS.iter().any(|known| begins(known))
+            || is_guid_name(subject) && is_guid_name(&certificate.issuer)
+            || self.policy.ignores(certificate)
+    }
+
+    /// The certificates of a server's My store that were seen, with their entries.
+    pub fn certificates_of(
+        &self,
+        server: &'i Server,
+    ) -> impl Iterator<Item = (&'i StoreEntry, &'i Certificate)> + use<'i> {
+        let inventory = self.inventory;
+        server
+            .my
+            .iter()
+            .filter_map(move |entry| Some((entry, inventory.certificate(entry.thumbprint)?)))
+    }
+
+    /// The certificates of a server that something uses: a slot presents it, or Exchange shows a service for it. Each once,
+    /// with the slots that present it; bystanders and Auth certificates are left out.
+    pub fn in_use(&self, at: usize, server: &'i Server) -> Vec<InUse<'i>> {
+        let mut found: Vec<InUse<'i>> = Vec::new();
+        for (entry, certificate) in self.certificates_of(server) {
+            if self.is_auth(certificate) {
+                continue;
+            }
+            let slots: Vec<Slot> = self.presenting(at, certificate.thumbprint).cloned().collect();
+            let services = entry.services.value().cloned().unwrap_or_default();
+            let idle = slots.is_empty() && services.is_empty();
+            if idle || (slots.is_empty() && self.is_bystander(certificate)) {
+                continue;
+            }
+            found.push(InUse {
+                entry: Some(entry),
+                certificate,
+                slots,
+                services,
+            });
+        }
+        // What a slot presents and the store does not list, where the certificate itself was seen elsewhere.
+        for one in self.slots_of(at) {
+            let Some(certificate) = one
+                .thumbprint()
+                .and_then(|thumbprint| self.inventory.certificate(thumbprint))
+            else {
+                continue;
+            };
+            if found
+                .iter()
+                .any(|own| own.certificate.thumbprint == certificate.thumbprint)
+                || self.is_auth(certificate)
+            {
+                continue;
+            }
+            let slots = self.presenting(at, certificate.thumbprint).cloned().collect();
+            found.push(InUse {
+                entry: None,
+                certificate,
+                slots,
+                services: Vec::new(),
+            });
+        }
+        found
+    }
+}
+
+/// A certificate something uses.
+pub struct InUse<'i> {
+    /// Its entry in My, if it is there.
+    pub entry: Option<&'i StoreEntry>,
+    /// The certificate.
+    pub certificate: &'i Certificate,
+    /// The slots that present it, in their order.
+    pub slots: Vec<Slot>,
+    /// The services Exchange shows for it.
+    pub services: Vec<String>,
+}
+
+impl InUse<'_> {
+    /// The slot to speak of: the one whose failure matters most.
+    #[must_use]
+    pub fn worst_slot(&self) -> Option<&Slot> {
+        self.slots
+            .iter()
+            .max_by_key(|slot| (crate::severity::broken(slot), std::cmp::Reverse((*slot).clone())))
+    }
+
+    /// Its uses in words: slots, else services.
+    #[must_use]
+    pub fn uses(&self) -> String {
+        if self.slots.is_empty() {
+            format!("the services {}", self.services.join(", "))
+        } else {
+            self.slots
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
+        }
+    }
+}
+
+/// `CN=` and a GUID, as AD LDS names its certificates.
+fn is_guid_name(name: &str) -> bool {
+    let Some(id) = name.strip_prefix("CN=") else {
+        return false;
+    };
+    let id = id.trim_start_matches('{').trim_end_matches('}');
+    let groups: Vec<usize> = id.split('-').map(str::len).collect();
+    groups == [8, 4, 4, 4, 12] && id.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
+}
+
+/// A day as people write it, in UTC; views show it in the person's zone.
+pub(crate) fn day(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d").to_string()
+}
