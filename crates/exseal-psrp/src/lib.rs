@@ -8,3 +8,4 @@ pub mod multipart;
 pub mod nrbf;
 pub mod oop;
 pub mod serialized_cert;
+pub mod wsman;
