@@ -10,6 +10,7 @@ mod ci;
 mod edges;
 mod facts;
 mod map;
+mod sample;
 mod schema;
 mod setup;
 mod truth;
@@ -36,6 +37,8 @@ enum Command {
     Facts(facts::FactsArgs),
     /// Run a benchmark beside its peers
     Bench(bench::BenchArgs),
+    /// Write the sample organisation in examples/ anew
+    Sample(sample::SampleArgs),
     /// Write the JSON schemas in docs/schema anew
     Schema(schema::SchemaArgs),
     /// Check that crates depend on each other only as drawn
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Command::Ci(args) => ci::run(&args),
         Command::Facts(args) => facts::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Sample(args) => sample::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Edges(args) => edges::run(&args),
         Command::Map(args) => map::run(&args),

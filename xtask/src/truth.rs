@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use exseal_psrp::clixml::{ContainerKind, Document, Limits, Value, decode_bytes};
+use exseal_psrp::clixml::{ContainerKind, Document, Limits, PsString, Value, decode_bytes};
 use serde_json::Value as Json;
 
 /// How many truths were held, and which were not.
@@ -194,7 +194,7 @@ fn to_string_hex(document: &Document<'_>, value: &Value<'_>) -> String {
     let units = document
         .object(value)
         .and_then(|object| object.to_string.as_ref())
-        .map(|text| text.units());
+        .map(PsString::units);
     hex_units(&units.unwrap_or_default())
 }
 
