@@ -81,9 +81,10 @@ fn join(servers: &mut BTreeMap<ServerName, Server>, server: Server) {
 /// Merges two looks at one server; the spelling that sorts first stays, so that order does not matter.
 fn merge_server(own: &mut Server, other: Server) {
     if let (Some(mine), Some(theirs)) = (own.name.known(), other.name.known())
-        && theirs < mine {
-            own.name = other.name.clone();
-        }
+        && theirs < mine
+    {
+        own.name = other.name.clone();
+    }
     own.merge(other);
 }
 

@@ -86,7 +86,6 @@ pub struct AuthPolicy {
     pub enforce_new_next: bool,
 }
 
-
 impl Default for Expiry {
     /// A third of the lifetime, 7 to 60 days, is a warning; a tenth, 3 to 14 days, an error. Right for certificates of
     /// 47 days and of five years.
@@ -105,7 +104,6 @@ impl Default for Expiry {
         }
     }
 }
-
 
 impl Default for AuthPolicy {
     fn default() -> Self {

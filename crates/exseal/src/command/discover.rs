@@ -1,0 +1,59 @@
+//! `exseal discover`: what was seen becomes one inventory.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Outcome, print};
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::inputs::Sources;
+use crate::view::discover::summary;
+
+/// Put everything that was seen into one inventory
+///
+/// The inventory is a JSON file that --from takes again everywhere; docs/schema/inventory.json describes it.
+#[derive(Args, Debug)]
+pub(crate) struct DiscoverArgs {
+    #[command(flatten)]
+    sources: Sources,
+
+    /// Where to write the inventory; - is standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Print the inventory itself instead of a summary
+    #[arg(long, conflicts_with = "output")]
+    json: bool,
+}
+
+pub(crate) fn run(context: &Context, args: &DiscoverArgs) -> Result<Outcome, CommandError> {
+    let inventory = args.sources.inventory(context)?;
+    let to_stdout = args.json || args.output.as_deref().is_some_and(|path| path.as_os_str() == "-");
+    if to_stdout {
+        super::print_json(&inventory)?;
+        return Ok(Outcome::Done);
+    }
+    if let Some(path) = &args.output {
+        let cannot = |error: std::io::Error| {
+            CommandError::fixable(format!("cannot write {}: {error}", path.display()))
+        };
+        // Written whole beside the target and moved there: a full disk leaves the old inventory as it was.
+        let beside = path.with_extension("json.part");
+        let file = std::fs::File::create(&beside).map_err(cannot)?;
+        let mut writer = std::io::BufWriter::new(file);
+        serde_json::to_writer(&mut writer, &inventory).map_err(|error| cannot(error.into()))?;
+        std::io::Write::flush(&mut writer).map_err(cannot)?;
+        drop(writer);
+        std::fs::rename(&beside, path).map_err(cannot)?;
+    }
+    print(context, &summary(&inventory, context))?;
+    if let Some(path) = &args.output {
+        context.say(&format!(
+            "written to {}; next: exseal diagnose --from {}",
+            path.display(),
+            path.display()
+        ));
+    }
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,140 @@
+//! The commands, one file each.
+
+mod auth;
+mod checks;
+mod completion;
+mod demo;
+mod diagnose;
+mod discover;
+mod explain;
+mod inspect;
+mod schema;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::command_error::{CommandError, DONE, FINDINGS};
+use crate::context::{Colour, Context};
+
+/// Keep the certificates of an on-premises Exchange organisation right
+///
+/// exseal reads exported files and says which certificate is where and what is wrong. It changes nothing.
+///
+/// Exit codes: 0 done, 1 you can fix this, 2 command line or policy, 3 findings (with --exit-code), 70 a bug of exseal.
+#[derive(Parser, Debug)]
+#[command(
+    name = "exseal",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    /// Colour the output
+    #[arg(long, value_enum, default_value_t, global = true, value_name = "WHEN")]
+    color: Colour,
+
+    /// Show times in UTC instead of your zone
+    #[arg(long, global = true)]
+    utc: bool,
+
+    /// Tell more about what exseal does (-v, -vv), on standard error
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Inspect(inspect::InspectArgs),
+    Discover(discover::DiscoverArgs),
+    Diagnose(diagnose::DiagnoseArgs),
+    Auth(auth::AuthArgs),
+    Demo(demo::DemoArgs),
+    Explain(explain::ExplainArgs),
+    Checks(checks::ChecksArgs),
+    Completion(completion::CompletionArgs),
+    Man(completion::ManArgs),
+    Schema(schema::SchemaArgs),
+}
+
+/// What a command that did its work says about the organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Nothing that was asked for.
+    Done,
+    /// Findings, where the exit code was asked to tell.
+    Findings,
+}
+
+/// Runs a command to its exit code.
+pub(crate) fn run(cli: Cli) -> ExitCode {
+    let context = Context::of_process(cli.color, cli.utc);
+    if cli.verbose > 0 || std::env::var_os("EXSEAL_LOG").is_some() {
+        trace(cli.verbose);
+    }
+    let outcome = match &cli.command {
+        Command::Inspect(args) => inspect::run(&context, args),
+        Command::Discover(args) => discover::run(&context, args),
+        Command::Diagnose(args) => diagnose::run(&context, args),
+        Command::Auth(args) => auth::run(&context, args),
+        Command::Demo(args) => demo::run(&context, args),
+        Command::Explain(args) => explain::run(&context, args),
+        Command::Checks(args) => checks::run(&context, args),
+        Command::Completion(args) => completion::run(args),
+        Command::Man(args) => completion::man(args),
+        Command::Schema(args) => schema::run(&context, args),
+    };
+    match outcome {
+        Ok(Outcome::Done) => ExitCode::from(DONE),
+        Ok(Outcome::Findings) => ExitCode::from(FINDINGS),
+        Err(error) => {
+            error.report(&context);
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+fn trace(verbose: u8) {
+    let default = match verbose {
+        0 | 1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("EXSEAL_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
+}
+
+/// The command line's definition, for completion, man page and reference.
+pub(crate) fn definition() -> clap::Command {
+    Cli::command()
+}
+
+/// Writes text to standard output.
+pub(crate) fn print(context: &Context, text: &str) -> Result<(), CommandError> {
+    let choice = if context.colour {
+        anstream::ColorChoice::AlwaysAnsi
+    } else {
+        anstream::ColorChoice::Never
+    };
+    let mut out = anstream::AutoStream::new(std::io::stdout().lock(), choice);
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Writes a value as JSON to standard output.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), CommandError> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    serde_json::to_writer_pretty(&mut out, value).map_err(|error| std::io::Error::from(error))?;
+    writeln!(out)?;
+    out.flush()?;
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! `exseal schema`: the published schemas, generated from the types.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use schemars::{Schema, SchemaGenerator};
+
+use super::{Outcome, print_json};
+use crate::command_error::CommandError;
+use crate::context::Context;
+
+/// Print the JSON schema of a command's output
+#[derive(Args, Debug)]
+#[command(hide = true)]
+pub(crate) struct SchemaArgs {
+    /// inspect, inventory, diagnose, auth-status or checks
+    #[arg(required_unless_present = "all")]
+    name: Option<String>,
+
+    /// Write every schema into this folder
+    #[arg(long, value_name = "FOLDER", conflicts_with = "name")]
+    all: Option<PathBuf>,
+}
+
+/// Every schema by name.
+pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
+    fn of<T: schemars::JsonSchema>() -> Schema {
+        SchemaGenerator::default().into_root_schema_for::<T>()
+    }
+    vec![
+        ("auth-status", of::<exseal_engine::auth::AuthStatus>()),
+        ("checks", of::<Vec<super::checks::CheckLine>>()),
+        ("diagnose", of::<exseal_engine::Diagnosis>()),
+        ("inspect", of::<crate::view::inspect::Inspected>()),
+        ("inventory", of::<exseal_model::Inventory>()),
+    ]
+}
+
+pub(crate) fn run(_: &Context, args: &SchemaArgs) -> Result<Outcome, CommandError> {
+    if let Some(folder) = &args.all {
+        std::fs::create_dir_all(folder)?;
+        for (name, schema) in schemas() {
+            let mut text = serde_json::to_string_pretty(&schema).map_err(std::io::Error::from)?;
+            text.push('\n');
+            std::fs::write(folder.join(format!("{name}.json")), text)?;
+        }
+        return Ok(Outcome::Done);
+    }
+    let wanted = args.name.as_deref().unwrap_or_default();
+    let Some((_, schema)) = schemas().into_iter().find(|(name, _)| *name == wanted) else {
+        let names: Vec<&str> = schemas().into_iter().map(|(name, _)| name).collect();
+        return Err(CommandError::usage(format!(
+            "expected one of {}, found {wanted:?}",
+            names.join(", ")
+        )));
+    };
+    print_json(&schema)?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,162 @@
+//! The only place that knows kinds of errors, hints and exit codes.
+
+use std::fmt;
+use std::io;
+
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+
+use crate::context::Context;
+
+/// Done.
+pub(crate) const DONE: u8 = 0;
+/// You can fix this.
+pub(crate) const FIXABLE: u8 = 1;
+/// Command line or policy.
+pub(crate) const USAGE: u8 = 2;
+/// Findings, where that was asked for.
+pub(crate) const FINDINGS: u8 = 3;
+/// Our bug.
+pub(crate) const BUG: u8 = 70;
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+pub(crate) enum CommandError {
+    /// Something outside is not as it has to be.
+    Fixable { what: String, hint: Option<String> },
+    /// The command line or the policy.
+    Usage { what: String, hint: Option<String> },
+    /// A policy that cannot be read, with the place.
+    Policy {
+        name: String,
+        text: String,
+        error: exseal_engine::PolicyError,
+    },
+    /// The reader of our output went away: that is no error.
+    ClosedPipe,
+}
+
+impl CommandError {
+    pub(crate) fn fixable(what: impl Into<String>) -> Self {
+        Self::Fixable {
+            what: what.into(),
+            hint: None,
+        }
+    }
+
+    pub(crate) fn usage(what: impl Into<String>) -> Self {
+        Self::Usage {
+            what: what.into(),
+            hint: None,
+        }
+    }
+
+    pub(crate) fn hint(mut self, text: impl Into<String>) -> Self {
+        if let Self::Fixable { hint, .. } | Self::Usage { hint, .. } = &mut self {
+            *hint = Some(text.into());
+        }
+        self
+    }
+
+    /// The exit code.
+    pub(crate) const fn code(&self) -> u8 {
+        match self {
+            Self::Fixable { .. } => FIXABLE,
+            Self::Usage { .. } | Self::Policy { .. } => USAGE,
+            Self::ClosedPipe => DONE,
+        }
+    }
+
+    /// Prints it for a person.
+    pub(crate) fn report(&self, context: &Context) {
+        let shown = Shown::from(self);
+        if matches!(self, Self::ClosedPipe) {
+            return;
+        }
+        let theme = if context.colour_stderr {
+            GraphicalTheme::unicode()
+        } else {
+            GraphicalTheme::unicode_nocolor()
+        };
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(context.width_stderr);
+        let mut out = String::new();
+        if handler.render_report(&mut out, &shown).is_ok() {
+            context.say(out.trim_end());
+        }
+    }
+}
+
+impl From<io::Error> for CommandError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::ClosedPipe;
+        }
+        Self::fixable(format!("cannot write: {error}"))
+    }
+}
+
+/// An error as miette shows it.
+#[derive(Debug)]
+struct Shown {
+    what: String,
+    hint: Option<String>,
+    source: Option<(NamedSource<String>, LabeledSpan)>,
+}
+
+impl From<&CommandError> for Shown {
+    fn from(error: &CommandError) -> Self {
+        match error {
+            CommandError::Fixable { what, hint } | CommandError::Usage { what, hint } => Self {
+                what: what.clone(),
+                hint: hint.clone(),
+                source: None,
+            },
+            CommandError::Policy { name, text, error } => Self {
+                what: error.message.clone(),
+                hint: Some("docs/policy.md has every key with an example".to_owned()),
+                source: error.span.clone().map(|span| {
+                    (
+                        NamedSource::new(name, text.clone()),
+                        LabeledSpan::at(span, "here"),
+                    )
+                }),
+            },
+            CommandError::ClosedPipe => Self {
+                what: String::new(),
+                hint: None,
+                source: None,
+            },
+        }
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Shown {}
+
+impl Diagnostic for Shown {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.hint
+            .as_ref()
+            .map(|hint| Box::new(hint) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.source.as_ref().map(|(source, _)| source as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let (_, label) = self.source.as_ref()?;
+        Some(Box::new(std::iter::once(label.clone())))
+    }
+}
+
+/// Tells of a bug in words a person can pass on.
+#[expect(clippy::print_stderr, reason = "the last words of the program")]
+pub(crate) fn report_panic(info: &std::panic::PanicHookInfo<'_>) {
+    eprintln!("exseal stopped because of a bug of its own: {info}");
+    eprintln!("nothing was changed; please report this with the command that was typed");
+}

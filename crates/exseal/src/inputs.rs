@@ -1,0 +1,212 @@
+//! What was typed becomes what was meant: paths, policies, times.
+
+use std::cell::RefCell;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::Args;
+use exseal_engine::Policy;
+use exseal_exchange::Secret;
+use exseal_exchange::files::{self, Given, Options, Reading};
+use exseal_model::Inventory;
+use jiff::Timestamp;
+
+use crate::command_error::CommandError;
+use crate::context::Context;
+
+/// `PATH` or `SERVER=PATH`.
+#[derive(Clone, Debug)]
+pub(crate) struct From(Given);
+
+impl FromStr for From {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() {
+            return Err("expected a path, or SERVER=PATH".to_owned());
+        }
+        // A path may hold an equals sign, and a Windows path a colon: only a name in front that is no existing path is one.
+        if let Some((server, path)) = text.split_once('=') {
+            let is_name = !server.is_empty()
+                && server
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'))
+                && !Path::new(text).exists();
+            if is_name && !path.is_empty() {
+                return Ok(Self(Given {
+                    server: Some(server.to_owned()),
+                    path: PathBuf::from(path),
+                }));
+            }
+        }
+        Ok(Self(Given {
+            server: None,
+            path: PathBuf::from(text),
+        }))
+    }
+}
+
+/// Where the organisation is read from.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Sources {
+    /// Exports, folders, ZIPs or inventory files; SERVER=PATH says which server's a file is
+    #[arg(long = "from", value_name = "PATH", num_args = 1.., required = true)]
+    from: Vec<From>,
+
+    #[command(flatten)]
+    passwords: Passwords,
+}
+
+/// How the password of a PFX is given. Never as an argument.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Passwords {
+    /// Read the password of a PFX from the first line of standard input instead of asking
+    #[arg(long)]
+    password_stdin: bool,
+
+    /// Read the password of a PFX from the first line of this file descriptor instead of asking (Unix)
+    #[arg(long, value_name = "N", conflicts_with = "password_stdin")]
+    password_fd: Option<u32>,
+}
+
+impl Passwords {
+    fn ask(&self, file: &str) -> Option<Secret> {
+        if self.password_stdin {
+            return first_line(&mut std::io::stdin().lock());
+        }
+        if let Some(descriptor) = self.password_fd {
+            let file = std::fs::File::open(format!("/dev/fd/{descriptor}")).ok()?;
+            return first_line(&mut std::io::BufReader::new(file));
+        }
+        if !std::io::stdin().is_terminal() {
+            return None;
+        }
+        rpassword::prompt_password(format!("Password of {file}: "))
+            .ok()
+            .map(Secret::new)
+    }
+}
+
+fn first_line(reader: &mut dyn std::io::BufRead) -> Option<Secret> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let line = line.trim_end_matches(['\r', '\n']);
+    (!line.is_empty()).then(|| Secret::new(line))
+}
+
+/// Reads what was given.
+pub(crate) fn read(given: &[Given], passwords: &Passwords, context: &Context) -> Reading {
+    // One password read from a descriptor serves every PFX: a descriptor has it once.
+    let once: RefCell<Option<Secret>> = RefCell::new(None);
+    let password = |file: &str| {
+        if !passwords.password_stdin && passwords.password_fd.is_none() {
+            return passwords.ask(file);
+        }
+        let mut kept = once.borrow_mut();
+        if kept.is_none() {
+            *kept = passwords.ask(file);
+        }
+        kept.clone()
+    };
+    if context.progress && given.iter().any(|given| given.path.is_dir()) {
+        context.say("reading …");
+    }
+    files::read(
+        given,
+        &Options {
+            password: &password,
+            limits: files::Limits::default(),
+        },
+    )
+}
+
+impl Sources {
+    /// Reads everything and makes one inventory of it.
+    pub(crate) fn inventory(&self, context: &Context) -> Result<Inventory, CommandError> {
+        let given: Vec<Given> = self.from.iter().map(|from| from.0.clone()).collect();
+        inventory(&given, &self.passwords, context)
+    }
+}
+
+/// Reads paths and makes one inventory of them.
+pub(crate) fn inventory(
+    given: &[Given],
+    passwords: &Passwords,
+    context: &Context,
+) -> Result<Inventory, CommandError> {
+    for given in given {
+        if !given.path.exists() {
+            return Err(missing(&given.path));
+        }
+    }
+    let reading = read(given, passwords, context);
+    if reading.is_empty() {
+        let looks: Vec<String> = reading
+            .files
+            .iter()
+            .flat_map(|file| &file.inventory.not_recognised)
+            .take(3)
+            .map(|one| format!("{}: {}", one.file, one.looks_like))
+            .collect();
+        let errors: Vec<String> = reading
+            .files
+            .iter()
+            .flat_map(|file| &file.inventory.errors)
+            .take(3)
+            .map(|error| {
+                format!(
+                    "{}: expected {}, found {}",
+                    error.file, error.expected, error.found
+                )
+            })
+            .collect();
+        let shown = [errors, looks].concat().join("\n");
+        let what = if shown.is_empty() {
+            "no file was found".to_owned()
+        } else {
+            shown
+        };
+        return Err(CommandError::fixable(format!(
+            "nothing in what was given is an export exseal knows\n{what}"
+        ))
+        .hint(
+            "`exseal inspect FILE` tells of each file what it holds; docs/exports.md lists what can be read",
+        ));
+    }
+    Ok(exseal_engine::merge(reading.into_inventories()))
+}
+
+pub(crate) fn missing(path: &Path) -> CommandError {
+    CommandError::fixable(format!(
+        "expected a file, folder or ZIP, found nothing at {}",
+        path.display()
+    ))
+    .hint("check the path; a blank in it needs quotes")
+}
+
+/// The time a judgement is about.
+pub(crate) fn now(given: Option<Timestamp>) -> Timestamp {
+    given.unwrap_or_else(Timestamp::now)
+}
+
+/// Reads a policy by file or built-in name.
+pub(crate) fn policy(given: Option<&str>) -> Result<Policy, CommandError> {
+    let Some(name) = given else {
+        return Ok(Policy::default());
+    };
+    if let Some(policy) = Policy::built_in(name) {
+        return Ok(policy);
+    }
+    let text = std::fs::read_to_string(name).map_err(|error| {
+        CommandError::usage(format!("cannot read the policy {name}: {error}")).hint(format!(
+            "expected a file, or one of the built-in names {}",
+            Policy::BUILT_IN.join(", ")
+        ))
+    })?;
+    Policy::from_toml(&text).map_err(|error| CommandError::Policy {
+        name: name.to_owned(),
+        text,
+        error,
+    })
+}

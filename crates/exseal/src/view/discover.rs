@@ -1,0 +1,102 @@
+//! `exseal discover` for people: how much was seen, and what was not.
+
+use exseal_model::Inventory;
+
+use super::paint::{BOLD, cut, styled, wrapped};
+use crate::context::Context;
+
+pub(crate) fn summary(inventory: &Inventory, context: &Context) -> String {
+    let mut out = format!(
+        "{} servers, {} certificates, {} sources\n",
+        inventory.servers.len(),
+        inventory.certificates.len(),
+        inventory.sources.len()
+    );
+    for server in &inventory.servers {
+        let build = server
+            .best_build()
+            .map_or_else(|| "build not seen".to_owned(), |build| build.to_string());
+        let seen = [
+            ("certificates", server.my.items.len(), server.my.is_unknown()),
+            (
+                "bindings",
+                server.sites.iter().map(|site| site.bindings.items.len()).sum(),
+                server.sites.is_unknown(),
+            ),
+            (
+                "http.sys entries",
+                server.http_sys.items.len(),
+                server.http_sys.is_unknown(),
+            ),
+            (
+                "connectors",
+                server.receive_connectors.items.len(),
+                server.receive_connectors.is_unknown(),
+            ),
+        ];
+        let seen: Vec<String> = seen
+            .iter()
+            .map(|(what, count, unknown)| {
+                if *unknown {
+                    format!("{what} not seen")
+                } else {
+                    format!("{count} {what}")
+                }
+            })
+            .collect();
+        let line = format!("{} ({build}): {}", styled(BOLD, &server.shown()), seen.join(", "));
+        out.push_str(&wrapped(&line, "  ", "      ", context.width));
+    }
+    let organisation = &inventory.organisation;
+    if !organisation.send_connectors.is_unknown() || !organisation.auth_config.current.is_unknown() {
+        let auth = organisation.auth_config.current.value().map_or_else(
+            || "Auth certificate not seen".to_owned(),
+            |current| format!("Auth certificate {current}"),
+        );
+        let connectors = organisation.send_connectors.items.len();
+        out.push_str(&wrapped(
+            &format!("organisation: {auth}, {connectors} send connectors"),
+            "  ",
+            "      ",
+            context.width,
+        ));
+    }
+    for loose in &inventory.of_unknown_use {
+        let subject = inventory
+            .certificate(loose.thumbprint)
+            .map_or("", |certificate| certificate.subject.as_str());
+        out.push_str(&wrapped(
+            &format!("of unknown use: {} {subject}", loose.thumbprint),
+            "  ",
+            "      ",
+            context.width,
+        ));
+    }
+    problems(inventory, context, &mut out);
+    out
+}
+
+/// What could not be read and what was not recognised.
+pub(crate) fn problems(inventory: &Inventory, context: &Context, out: &mut String) {
+    const SHOWN: usize = 10;
+    for error in inventory.errors.iter().take(SHOWN) {
+        let line = format!(
+            "not read: {}, {}: expected {}, found {}",
+            error.file, error.at, error.expected, error.found
+        );
+        out.push_str(&wrapped(&line, "  ", "      ", context.width));
+    }
+    for one in inventory.not_recognised.iter().take(SHOWN) {
+        out.push_str(&wrapped(
+            &format!("not recognised: {}: {}", one.file, cut(&one.looks_like, 120)),
+            "  ",
+            "      ",
+            context.width,
+        ));
+    }
+    let more =
+        inventory.errors.len().saturating_sub(SHOWN) + inventory.not_recognised.len().saturating_sub(SHOWN);
+    if more > 0 {
+        out.push_str(&format!("  and {more} more: exseal inspect shows them all\n"));
+    }
+}

@@ -1,0 +1,8 @@
+//! What a person or a program sees of each command.
+
+pub(crate) mod auth;
+pub(crate) mod diagnose;
+pub(crate) mod discover;
+pub(crate) mod inspect;
+mod inspect_schema;
+pub(crate) mod paint;
