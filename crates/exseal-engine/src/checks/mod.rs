@@ -183,7 +183,7 @@ impl<'i> Context<'i> {
                 .get(..known.len())
                 .is_some_and(|begin| begin.eq_ignore_ascii_case(known))
         };
-        SUBJECTS.iter().any(|known| begins(known))
+        SUBJECTS.iter().any(begins)
             || is_guid_name(subject) && is_guid_name(&certificate.issuer)
             || self.policy.ignores(certificate)
     }

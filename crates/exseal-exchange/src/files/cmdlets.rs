@@ -305,7 +305,7 @@ fn take(page: &mut Page, document: &Document<'_>, value: &Value<'_>, kind: Kind,
         Kind::DiagnosticInfo => {}
         Kind::TransportService => transport_service(page, seen, at),
         Kind::PopSettings | Kind::ImapSettings => {
-            client_access_protocol(page, seen, kind == Kind::ImapSettings)
+            client_access_protocol(page, seen, kind == Kind::ImapSettings);
         }
         Kind::FederationTrust => federation_trust(page, seen, at),
         Kind::EdgeSubscription => edge_subscription(page, seen),

@@ -105,7 +105,7 @@ impl Reading {
 pub fn read(given: &[Given], options: &Options<'_>) -> Reading {
     let mut files = Vec::new();
     walk::walk(given, &options.limits, &mut |found| {
-        files.push(read_one(found, options))
+        files.push(read_one(found, options));
     });
     attribute::attribute(&mut files);
     Reading { files }

@@ -133,7 +133,7 @@ pub(crate) fn print(context: &Context, text: &str) -> Result<(), CommandError> {
 /// Writes a value as JSON to standard output.
 pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), CommandError> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    serde_json::to_writer_pretty(&mut out, value).map_err(|error| std::io::Error::from(error))?;
+    serde_json::to_writer_pretty(&mut out, value).map_err(std::io::Error::from)?;
     writeln!(out)?;
     out.flush()?;
     Ok(())
