@@ -5,6 +5,7 @@
     reason = "a program whose output is its purpose"
 )]
 
+mod auth_decisions;
 mod bench;
 mod ci;
 mod edges;
@@ -35,6 +36,8 @@ enum Command {
     Ci(ci::CiArgs),
     /// Hold the program to the facts that are known about the recorded exports
     Facts(facts::FactsArgs),
+    /// Compare the baseline policy with the recorded answers of Microsoft's script
+    AuthDecisions(auth_decisions::AuthDecisionsArgs),
     /// Run a benchmark beside its peers
     Bench(bench::BenchArgs),
     /// Write the sample organisation in examples/ anew
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Ci(args) => ci::run(&args),
         Command::Facts(args) => facts::run(&args),
+        Command::AuthDecisions(args) => auth_decisions::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Sample(args) => sample::run(&args),
         Command::Schema(args) => schema::run(&args),
