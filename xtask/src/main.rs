@@ -10,6 +10,7 @@ mod bench;
 mod ci;
 mod edges;
 mod facts;
+mod fuzz;
 mod map;
 mod sample;
 mod schema;
@@ -38,6 +39,8 @@ enum Command {
     Facts(facts::FactsArgs),
     /// Compare the baseline policy with the recorded answers of Microsoft's script
     AuthDecisions(auth_decisions::AuthDecisionsArgs),
+    /// Fuzz the readers on the stable toolchain
+    Fuzz(fuzz::FuzzArgs),
     /// Run a benchmark beside its peers
     Bench(bench::BenchArgs),
     /// Write the sample organisation in examples/ anew
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Command::Ci(args) => ci::run(&args),
         Command::Facts(args) => facts::run(&args),
         Command::AuthDecisions(args) => auth_decisions::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Sample(args) => sample::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -1,12 +1,12 @@
 //! `cargo xtask schema`: the JSON schemas in `docs/schema/`, generated from the types.
 //!
-//! The program itself prints them (`exseal schema`), so what is published is what it was built from.
+//! The program itself writes them (`exseal schema --all`), so what is published is what it was built from.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use clap::Args;
-use serde_json::Value;
 
 use crate::{Failure, Result, setup, workspace};
 
@@ -65,24 +65,27 @@ pub(crate) fn check() -> Result<String> {
     }
 }
 
-/// The schemas of the types by file name, as the program prints them: one object, name to schema.
+/// The schemas of the types by file name, as the program writes them.
 fn wanted() -> Result<BTreeMap<String, String>> {
-    let output = workspace::capture(workspace::command(setup::exseal()?).arg("schema"))?;
-    let schemas: BTreeMap<String, Value> = serde_json::from_slice(&output.stdout)?;
-    schemas
-        .into_iter()
-        .map(|(name, schema)| {
-            Ok((
-                format!("{name}.schema.json"),
-                serde_json::to_string_pretty(&schema)? + "\n",
-            ))
-        })
-        .collect()
+    let folder = workspace::target().join("schema");
+    if folder.is_dir() {
+        fs::remove_dir_all(&folder)?;
+    }
+    workspace::capture(
+        workspace::command(setup::exseal()?)
+            .args(["schema", "--all"])
+            .arg(&folder),
+    )?;
+    schemas(&folder)
 }
 
 /// The committed schemas by file name.
 fn committed() -> Result<BTreeMap<String, String>> {
-    let folder = workspace::root().join("docs/schema");
+    schemas(&workspace::root().join("docs/schema"))
+}
+
+/// The JSON files of a folder by name; a folder that is missing holds none.
+fn schemas(folder: &Path) -> Result<BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
     if folder.is_dir() {
         for entry in fs::read_dir(folder)? {
