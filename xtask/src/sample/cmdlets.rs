@@ -3,6 +3,7 @@
 use super::export::{Export, Field};
 use super::organisation::{Certificates, Server};
 use super::payload::{self, Entry};
+use super::x509::Made;
 use sha2::{Digest, Sha256};
 
 const STRINGS: &str = "Microsoft.Exchange.Data.MultiValuedProperty`1[[System.String, mscorlib, Version=4.0.0.0, Culture=neutral, PublicKeyToken=b77a5c561934e089]]";
@@ -203,7 +204,7 @@ pub(super) fn certificates(server: &Server<'_>) -> Vec<u8> {
             friendly_name,
             services,
             status: 1,
-            root_ca_type: if certificate.self_signed { 0 } else { 3 },
+            root_ca_type: root_ca_type(certificate),
             sites,
             exportable: !certificate.self_signed || friendly_name.contains("Auth"),
         });
@@ -228,6 +229,16 @@ pub(super) fn certificates(server: &Server<'_>) -> Vec<u8> {
         );
     }
     export.encode()
+}
+
+/// As setups on record have it: Registry for what setup made, None for the Auth certificate.
+fn root_ca_type(certificate: &Made) -> i32 {
+    match certificate.issuer.as_str() {
+        "CN=Microsoft Exchange Server Auth Certificate" => 0,
+        _ if certificate.self_signed => 3,
+        internal if internal.contains("DC=kiefer") => 2,
+        _ => 1,
+    }
 }
 
 /// Get-ReceiveConnector of one server: the five of setup, and a relay on EX1.
