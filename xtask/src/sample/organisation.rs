@@ -49,7 +49,7 @@ pub(super) const FAULTS: &[(&str, &str)] = &[
         "EX3",
         "the next Auth certificate is not there: another site, which Exchange does not copy it to",
     ),
-    ("organisation", "the current Auth certificate ends in 23 days"),
+    ("organisation", "the current Auth certificate ends in 22 days"),
 ];
 
 /// All certificates of the sample.
