@@ -5,6 +5,7 @@
 
 mod clixml;
 mod evaluate;
+mod healthchecker;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -121,6 +122,10 @@ pub(crate) fn run(args: &FactsArgs) -> Result {
 pub(crate) fn check(fixtures: &Path, expected: &Path) -> Result<String> {
     let program = setup::exseal()?;
     let mut parts = vec![("facts", facts(&program, fixtures, expected)?)];
+    let results = fixtures.join("healthchecker");
+    if results.is_dir() {
+        parts.push(("HealthChecker", healthchecker::check(&program, &results)?));
+    }
     parts.extend(clixml::check(fixtures)?);
 
     let mut failed = Vec::new();
