@@ -15,8 +15,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::Value;
 
-use crate::{Result, workspace};
+use crate::{Failure, Result, setup, workspace};
 use organisation::{Certificates, FAULTS, NOW};
 
 /// Arguments of `cargo xtask sample`.
@@ -48,6 +49,50 @@ pub(crate) fn run(args: &SampleArgs) -> Result {
         folder.display()
     );
     Ok(())
+}
+
+/// Makes the sample anew in a folder of its own and compares what is found in it with what is found in
+/// the committed one: each finding's name, server and slot.
+///
+/// # Errors
+///
+/// Both lists, where they differ.
+pub(crate) fn check() -> Result<String> {
+    let anew = workspace::target().join("xtask-sample");
+    if anew.is_dir() {
+        fs::remove_dir_all(&anew)?;
+    }
+    write(&anew, &files()?)?;
+
+    let program = setup::exseal()?;
+    let found = |folder: &Path| -> Result<Vec<String>> {
+        let mut diagnose = workspace::command(&program);
+        diagnose
+            .arg("diagnose")
+            .arg("--from")
+            .arg(folder)
+            .args(["--now", NOW, "--json"]);
+        let diagnosis: Value = serde_json::from_slice(&workspace::capture(&mut diagnose)?.stdout)?;
+        let findings = diagnosis["findings"].as_array().into_iter().flatten();
+        Ok(findings
+            .map(|found| format!("{} {} {}", found["name"], found["server"], found["slot"]))
+            .collect())
+    };
+    let committed = found(&workspace::root().join("examples/kiefer"))?;
+    let made = found(&anew)?;
+    if committed.len() < FAULTS.len() {
+        return Err(Failure::new(format!(
+            "expected at least {} findings, found {committed:#?}",
+            FAULTS.len()
+        )));
+    }
+    if committed == made {
+        Ok(format!("{} faults, {} findings", FAULTS.len(), made.len()))
+    } else {
+        Err(Failure::new(format!(
+            "expected the committed sample's {committed:#?}, found {made:#?}"
+        )))
+    }
 }
 
 fn write(folder: &Path, files: &[(String, Vec<u8>)]) -> Result {

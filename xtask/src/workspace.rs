@@ -46,13 +46,16 @@ pub(crate) fn required_fixtures(given: Option<&Path>) -> Result<PathBuf> {
                 folder.display()
             ))
         }),
-        None => fixtures().ok_or_else(|| {
-            Failure::new(
-                "expected the recorded exports in ../shared/fixtures or in the folder that \
-                 EXSEAL_FIXTURES names; found neither",
-            )
-        }),
+        None => fixtures().ok_or_else(missing_fixtures),
     }
+}
+
+/// The words for recorded exports that are not there.
+pub(crate) fn missing_fixtures() -> Failure {
+    Failure::new(
+        "expected the recorded exports in ../shared/fixtures or in the folder that EXSEAL_FIXTURES names; \
+         found neither",
+    )
 }
 
 /// A command that runs in the workspace's root.

@@ -123,6 +123,9 @@ fn key_provider(bytes: &[u8]) -> Option<KeyProvider> {
             .map(|bytes| u32::from_le_bytes(*bytes))
     };
     let name = |at: u32| {
+        if at == 0 {
+            return Some(String::new()); // a null pointer, where Windows keeps the default
+        }
         let from = bytes.get(usize::try_from(at).ok()?..)?;
         Some(utf16(from))
     };
@@ -144,4 +147,23 @@ fn utf16(bytes: &[u8]) -> String {
         .take_while(|&unit| unit != 0)
         .collect();
     String::from_utf16_lossy(&units)
+}
+
+#[cfg(test)]
+mod provider_tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_at_offset_zero_is_the_default_of_its_type() {
+        let mut bytes: Vec<u8> = [28_u32, 0, 12, 32, 0, 0, 1]
+            .into_iter()
+            .flat_map(u32::to_le_bytes)
+            .collect();
+        bytes.extend("c\0".encode_utf16().flat_map(u16::to_le_bytes));
+
+        let key = key_provider(&bytes).expect("a key");
+
+        assert_eq!((key.container.as_str(), key.provider.as_str()), ("c", ""));
+        assert_eq!((key.provider_type, key.key_spec), (12, 1));
+    }
 }

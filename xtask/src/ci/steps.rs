@@ -1,59 +1,46 @@
 //! The list of checks, in the order in which they run: cheap ones first.
 
 use std::fs;
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use super::{Passed, Step};
-use crate::{Failure, Result, edges, map, setup, workspace};
+use crate::{Failure, Result, auth_decisions, edges, facts, fuzz, map, sample, schema, setup, workspace};
 
 /// All steps. A new check is one line here and, where it is long, one file of this crate.
 pub(super) const STEPS: &[Step] = &[
-    Step {
-        name: "format",
-        what: "cargo fmt --check",
-        run: format,
-    },
-    Step {
-        name: "edges",
-        what: "crates depend on each other only as drawn, quiet rooms are quiet",
-        run: edges,
-    },
-    Step {
-        name: "map",
-        what: "every crate is on the map",
-        run: map,
-    },
-    Step {
-        name: "words",
-        what: "committed files name no place of this machine",
-        run: words,
-    },
-    Step {
-        name: "lint",
-        what: "clippy, warnings are errors",
-        run: lint,
-    },
-    Step {
-        name: "test",
-        what: "all tests",
-        run: test,
-    },
-    Step {
-        name: "doctest",
-        what: "the examples in the docs",
-        run: doctest,
-    },
-    Step {
-        name: "docs",
-        what: "rustdoc, warnings are errors",
-        run: docs,
-    },
-    Step {
-        name: "deny",
-        what: "licences, bans and sources of dependencies",
-        run: deny,
-    },
+    step("format", "cargo fmt --check", format),
+    step(
+        "edges",
+        "crates depend on each other only as drawn, quiet rooms are quiet",
+        edges,
+    ),
+    step("map", "every crate is on the map", map),
+    step("words", "committed files name no place of this machine", words),
+    step("lint", "clippy, warnings are errors", lint),
+    step("test", "all tests", test),
+    step("doctest", "the examples in the docs", doctest),
+    step("docs", "rustdoc, warnings are errors", docs),
+    step("schema", "the published schemas are those of the types", schema),
+    step("shell", "completion scripts and the man page can be made", shell),
+    step(
+        "sample",
+        "the sample can be made anew and shows the same faults",
+        sample,
+    ),
+    step("facts", "what is known about the recorded exports", facts),
+    step(
+        "auth-decisions",
+        "the baseline policy gives Microsoft's answers",
+        auth_decisions,
+    ),
+    step("fuzz", "each fuzz target for ten seconds", fuzz),
+    step("deny", "licences, bans and sources of dependencies", deny),
 ];
+
+const fn step(name: &'static str, what: &'static str, run: fn() -> Result<Passed>) -> Step {
+    Step { name, what, run }
+}
 
 fn format() -> Result<Passed> {
     workspace::run(workspace::cargo().args(["fmt", "--all", "--check"]))?;
@@ -118,7 +105,7 @@ fn lint() -> Result<Passed> {
 fn test() -> Result<Passed> {
     let fixtures = workspace::fixtures();
     if fixtures.is_none() && workspace::is_ci() {
-        workspace::required_fixtures(None)?;
+        return Err(workspace::missing_fixtures());
     }
 
     let mut tests = workspace::cargo();
@@ -210,6 +197,64 @@ fn docs() -> Result<Passed> {
     doc.env("RUSTDOCFLAGS", "-D warnings");
     workspace::run(&mut doc)?;
     Ok(Passed::default())
+}
+
+fn schema() -> Result<Passed> {
+    schema::check().map(Passed::from)
+}
+
+/// Every shell's completion script and the man page, made by the program.
+fn shell() -> Result<Passed> {
+    let program = setup::exseal()?;
+    let shells = ["bash", "elvish", "fish", "powershell", "zsh"];
+    for shell in shells {
+        made(workspace::command(&program).args(["completion", shell]))?;
+    }
+    made(workspace::command(&program).arg("man"))?;
+    Ok(format!("{} shells, the man page", shells.len()).into())
+}
+
+fn made(command: &mut Command) -> Result {
+    let output = workspace::capture(command)?;
+    if String::from_utf8_lossy(&output.stdout).contains("exseal") {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "{} printed nothing about exseal",
+        workspace::words(command)
+    )))
+}
+
+fn sample() -> Result<Passed> {
+    sample::check().map(Passed::from)
+}
+
+fn facts() -> Result<Passed> {
+    with_fixtures("facts about recorded exports", |fixtures| {
+        facts::check(fixtures, &fixtures.join("expected.json"))
+    })
+}
+
+fn auth_decisions() -> Result<Passed> {
+    with_fixtures("Microsoft's decisions about the Auth certificate", |fixtures| {
+        auth_decisions::check(&fixtures.join("auth-decisions/cases.json"))
+    })
+}
+
+/// Runs a check that needs the recorded exports, or says that it could not be made; in CI that is a failure.
+fn with_fixtures(what: &str, check: impl Fn(&Path) -> Result<String>) -> Result<Passed> {
+    match workspace::fixtures() {
+        Some(fixtures) => check(&fixtures).map(Passed::from),
+        None if workspace::is_ci() => Err(workspace::missing_fixtures()),
+        None => Ok(Passed {
+            words: String::new(),
+            not_checked: vec![format!("{what}: the recorded exports are not at hand")],
+        }),
+    }
+}
+
+fn fuzz() -> Result<Passed> {
+    fuzz::check(&workspace::root().join("fuzz"), &[], 10).map(Passed::from)
 }
 
 fn deny() -> Result<Passed> {

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use exseal_model::inventory::{
-    JudgedCertificate, JudgedConnector, ServerName, SiteBinding, WebSite, WindowsService,
+    JudgedCertificate, JudgedConnector, ServerName, SettingOverride, SiteBinding, WebSite, WindowsService,
 };
 use exseal_model::{Channel, Look, Observed};
 use exseal_psrp::clixml::{Document, Value};
@@ -100,6 +100,15 @@ pub(super) fn read(page: &mut Page, document: &Document<'_>, value: &Value<'_>) 
     ] {
         cmdlets::read_kept(page, document, at(path), place);
     }
+    accepted_overrides(
+        page,
+        document,
+        at(&[
+            "ExchangeInformation",
+            "SettingOverrides",
+            "SimpleSettingOverrides",
+        ]),
+    );
     adopt_certificates(page, &name);
     if let Some(directories) =
         at(&["ExchangeInformation", "VirtualDirectories"]).and_then(|value| document.object(value))
@@ -170,6 +179,32 @@ pub(super) fn read(page: &mut Page, document: &Document<'_>, value: &Value<'_>) 
     }
     cmdlets::finish(page);
     true
+}
+
+/// The setting overrides that the server said it accepted: all it knows, in the short form that HealthChecker keeps.
+fn accepted_overrides(page: &mut Page, document: &Document<'_>, kept: Option<&Value<'_>>) {
+    let Some(kept) = kept else { return };
+    let items = document.items(kept).unwrap_or(std::slice::from_ref(kept));
+    for value in items {
+        let source = page.source(Channel::Exchange, "Get-ExchangeDiagnosticInfo", false);
+        let seen = Seen {
+            document,
+            value,
+            source,
+        };
+        let Some(name) = seen.plain("Name") else { continue };
+        let mut setting = SettingOverride::new(name.into_owned());
+        setting.component = seen.text("ComponentName");
+        setting.section = seen.text("SectionName");
+        setting.parameters = seen.list("Parameters");
+        setting.reason = seen.text("Reason");
+        let listing = &mut page.inventory.organisation.setting_overrides;
+        cmdlets::add(listing, setting, source);
+        // What one server accepted is not all there is.
+        for look in listing.looks.iter_mut().filter(|look| look.source == source) {
+            look.complete = false;
+        }
+    }
 }
 
 /// Certificates of HealthChecker are the server's store, whatever computer the session ran on.
