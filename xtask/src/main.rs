@@ -12,6 +12,7 @@ mod edges;
 mod facts;
 mod fuzz;
 mod map;
+mod readme;
 mod sample;
 mod schema;
 mod setup;
@@ -43,6 +44,8 @@ enum Command {
     Fuzz(fuzz::FuzzArgs),
     /// Run a benchmark beside its peers
     Bench(bench::BenchArgs),
+    /// Check that README.md shows what the program prints
+    Readme(readme::ReadmeArgs),
     /// Write the sample organisation in examples/ anew
     Sample(sample::SampleArgs),
     /// Write the JSON schemas in docs/schema anew
@@ -86,6 +89,7 @@ fn main() -> ExitCode {
         Command::AuthDecisions(args) => auth_decisions::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Readme(args) => readme::run(&args),
         Command::Sample(args) => sample::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Edges(args) => edges::run(&args),

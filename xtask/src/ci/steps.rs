@@ -5,7 +5,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::{Passed, Step};
-use crate::{Failure, Result, auth_decisions, edges, facts, fuzz, map, sample, schema, setup, workspace};
+use crate::{
+    Failure, Result, auth_decisions, edges, facts, fuzz, map, readme, sample, schema, setup, workspace,
+};
 
 /// All steps. A new check is one line here and, where it is long, one file of this crate.
 pub(super) const STEPS: &[Step] = &[
@@ -28,6 +30,7 @@ pub(super) const STEPS: &[Step] = &[
         "the sample can be made anew and shows the same faults",
         sample,
     ),
+    step("readme", "README.md shows what the program prints", readme),
     step("facts", "what is known about the recorded exports", facts),
     step(
         "auth-decisions",
@@ -227,6 +230,10 @@ fn made(command: &mut Command) -> Result {
 
 fn sample() -> Result<Passed> {
     sample::check().map(Passed::from)
+}
+
+fn readme() -> Result<Passed> {
+    readme::check().map(Passed::from)
 }
 
 fn facts() -> Result<Passed> {

@@ -39,9 +39,10 @@ pub(crate) fn run(context: &Context, args: &InspectArgs) -> Result<Outcome, Comm
         })
         .collect();
     if let [one] = given.as_slice()
-        && !one.path.exists() {
-            return Err(inputs::missing(&one.path));
-        }
+        && !one.path.exists()
+    {
+        return Err(inputs::missing(&one.path));
+    }
     let reading = inputs::read(&given, &args.passwords, context);
     let inspected = Inspected::of(&reading);
     if args.json {
