@@ -25,11 +25,12 @@ pub(super) struct Choice<'i> {
     pub(super) matches: Vec<&'i Certificate>,
 }
 
+/// A connector that cannot be judged: the server whose store was looked for, the slot, why.
+type Untold<'i> = (Option<&'i Server>, Slot, &'static str);
+
 /// Every connector with a well-formed name, on every server that chooses by it. What was not seen is told to the report by
 /// the first check only.
-pub(super) fn choices<'i>(
-    context: &Context<'i>,
-) -> (Vec<Choice<'i>>, Vec<(Option<&'i Server>, Slot, &'static str)>) {
+pub(super) fn choices<'i>(context: &Context<'i>) -> (Vec<Choice<'i>>, Vec<Untold<'i>>) {
     let inventory: &'i Inventory = context.inventory;
     let (mut found, mut untold) = (Vec::new(), Vec::new());
     let mut look = |server: &'i Server, slot: Slot, connector: &'i str, name: &'i Observed<String>| {
