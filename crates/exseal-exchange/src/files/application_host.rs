@@ -15,6 +15,9 @@ pub(super) fn read(page: &mut Page, text: &str) {
     let source = page.source(Channel::Server, "applicationHost.config", false);
     let name = page.nameless();
     let mut reader = Reader::from_str(text);
+    // A wrong end is noted here, once, and what stands behind it is read all the same.
+    reader.config_mut().check_end_names = false;
+    let mut damaged = false;
     let mut path: Vec<String> = Vec::new();
     let mut site: Option<WebSite> = None;
     let mut sites = 0_usize;
@@ -44,7 +47,17 @@ pub(super) fn read(page: &mut Page, text: &str) {
                 }
             }
             Event::End(element) => {
-                path.pop();
+                let own = element.name().as_ref().to_owned();
+                if path.last() != Some(&own) && !damaged {
+                    damaged = true;
+                    let at = place(text, reader.buffer_position());
+                    let expected = path.last().map_or_else(|| "an element".to_owned(), |open| format!("</{open}>"));
+                    page.error(at, expected, format!("</{own}>"));
+                }
+                // Closes what it names and all that was left open in it; an end of nothing closes nothing.
+                if let Some(open) = path.iter().rposition(|open| *open == own) {
+                    path.truncate(open);
+                }
                 if element.name().as_ref() == "site" {
                     sites += usize::from(keep(page, &name, site.take(), source));
                 }
@@ -55,7 +68,7 @@ pub(super) fn read(page: &mut Page, text: &str) {
                 break;
             }
             Event::Eof => {
-                if !path.is_empty() {
+                if !path.is_empty() && !damaged {
                     let at = place(text, reader.buffer_position());
                     page.error(at, format!("</{}>", path.join("></")), "the end");
                 }

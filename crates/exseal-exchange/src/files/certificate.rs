@@ -103,28 +103,44 @@ pub(super) fn read(page: &mut Page, seen: Seen<'_, '_>, of_exchange: bool, at: &
                 .ok()
         });
     let der = raw.or_else(|| element.as_ref().map(|element| element.der.as_slice()));
-    let Some(der) = der else {
-        return page.error(
-            at,
-            "RawData or SerializationData, the certificate",
-            "an ExchangeCertificate without both",
-        );
+    let thumbprint = match der {
+        Some(der) => page.keep(der, at),
+        // Select-Object took some properties and left the certificate itself: nobody has seen it, but it is named.
+        None if seen.property("Thumbprint").is_some() => {
+            seen.thumbprint(page, "Thumbprint", at).value().copied()
+        }
+        None => {
+            page.error(
+                at,
+                "RawData or SerializationData, the certificate",
+                "an ExchangeCertificate without both",
+            );
+            None
+        }
     };
-    let Some(thumbprint) = page.keep(der, at) else {
+    let Some(thumbprint) = thumbprint else {
         return;
     };
 
     let mut entry = StoreEntry::new(thumbprint);
     fill_from_properties(&mut entry, seen);
     let whole = payload.is_some() || !entry.services.is_unknown();
-    if payload_bytes.is_none() || payload.is_some() {
+    // Neither a selection of properties nor a payload that cannot be read says that the server sent none.
+    let lost = !whole && payload_bytes.is_none() && !is_selection(seen);
+    if whole || lost {
         entry.whole = Observed::seen(whole, seen.source);
     }
     if let Some(payload) = payload {
         fill_from_payload(&mut entry, payload, element, seen.source);
     }
     if !whole {
-        let why = "the object came without SerializationData: only RawData survived";
+        let why = if lost {
+            "the object came without SerializationData: only RawData survived"
+        } else if payload_bytes.is_some() {
+            "its SerializationData cannot be read"
+        } else {
+            "the export holds a selection of properties"
+        };
         for field in [
             &mut entry.friendly_name,
             &mut entry.status,
@@ -168,6 +184,17 @@ pub(super) fn read(page: &mut Page, seen: Seen<'_, '_>, of_exchange: bool, at: &
         Some(own) => exseal_model::Merge::merge(own, entry),
         None => store.items.push(entry),
     }
+}
+
+/// Whether Select-Object chose the properties, so that a missing one was not asked for.
+fn is_selection(seen: Seen<'_, '_>) -> bool {
+    seen.property("RawData").is_none()
+        || seen.document.object(seen.value).is_some_and(|object| {
+            seen.document.types(object).first().is_some_and(|name| {
+                let name = name.to_text();
+                name.contains("Selected.") || name.ends_with("PSCustomObject")
+            })
+        })
 }
 
 /// Properties that stand openly: local sessions, `Select-Object`, JSON.

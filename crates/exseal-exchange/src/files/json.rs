@@ -1,16 +1,21 @@
 //! JSON: an inventory of our own, `Get-Website` or `Get-WebBinding` through ConvertTo-Json, the collector's files.
 
-use exseal_model::inventory::{INVENTORY_FORMAT, SiteBinding, WebSite};
-use exseal_model::{Channel, Inventory, Observed, SourceId};
+use std::cell::Cell;
+
+use exseal_model::inventory::{INVENTORY_FORMAT, ServerName, SiteBinding, WebSite};
+use exseal_model::{Channel, Inventory, Look, Observed, SourceId};
 use serde_json::Value;
 
 use super::Page;
-use super::cmdlets::add;
+use super::cmdlets::{add, add_binding, site_of_path};
+
+/// What a file holds that is an inventory.
+pub(super) const INVENTORY: &str = "exseal inventory";
 
 pub(super) fn read(page: &mut Page, text: &str) {
     // The inventory is read straight into its type: it may be large.
     let head: String = text.chars().take(200).collect();
-    if head.contains("\"format\"") {
+    if head.contains("\"format\"") && text.contains("\"sources\"") && text.contains("\"servers\"") {
         return read_inventory(page, text);
     }
     let value: Value = match serde_json::from_str(text) {
@@ -30,30 +35,34 @@ pub(super) fn read(page: &mut Page, text: &str) {
         other => std::slice::from_ref(other),
     };
     let mut recognised = false;
+    let mut others = 0_usize;
     for (at, item) in items.iter().enumerate() {
         let place = format!("element {}", at + 1);
-        if item.get("bindings").is_some() && item.get("name").is_some() {
+        let has = |name: &str| property(item, name).is_some();
+        if has("bindings") && has("name") {
             recognised = true;
             let source = page.source(Channel::Server, "Get-Website", false);
             web_site(page, item, source, &place);
-        } else if item.get("bindingInformation").is_some() && item.get("protocol").is_some() {
+        } else if has("bindingInformation") && has("protocol") {
             recognised = true;
             let source = page.source(Channel::Server, "Get-WebBinding", true);
-            let site = item.get("ItemXPath").and_then(Value::as_str).and_then(|path| {
-                let (_, rest) = path.split_once("@name='")?;
-                rest.split_once('\'').map(|(name, _)| name.to_owned())
-            });
+            let site = property(item, "ItemXPath")
+                .and_then(Value::as_str)
+                .and_then(site_of_path);
             match (site, binding(page, item, source, &place)) {
-                (Some(site), Some(binding)) => {
-                    let name = page.nameless();
-                    super::cmdlets::add_binding(page, &name, site, None, binding, source);
+                (Some((site, id)), Some(binding)) => {
+                    let name = server_of(page, item);
+                    add_binding(page, &name, site, id, binding, source);
                 }
+                (_, None) => {}
                 _ => page.error(
                     place,
                     "a binding with ItemXPath, which names its site",
                     "one without",
                 ),
             }
+        } else {
+            others += 1;
         }
     }
     if !recognised {
@@ -65,7 +74,25 @@ pub(super) fn read(page: &mut Page, text: &str) {
             .map(String::as_str)
             .collect();
         page.not_recognised(format!("JSON with the keys {keys:?}"));
+    } else if others > 0 {
+        page.not_recognised(format!("{others} further elements of the JSON"));
     }
+}
+
+/// A property by name without regard to case: ConvertTo-Json writes names as the object has them.
+fn property<'j>(item: &'j Value, name: &str) -> Option<&'j Value> {
+    item.as_object()?
+        .iter()
+        .find(|(own, _)| own.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
+}
+
+/// Where the command ran, which remoting writes into every object.
+fn server_of(page: &Page, item: &Value) -> ServerName {
+    property(item, "PSComputerName")
+        .and_then(Value::as_str)
+        .filter(|name| !name.is_empty() && *name != "localhost" && *name != ".")
+        .map_or_else(|| page.nameless(), ServerName::new)
 }
 
 fn read_inventory(page: &mut Page, text: &str) {
@@ -75,8 +102,24 @@ fn read_inventory(page: &mut Page, text: &str) {
             format!("an inventory of format {INVENTORY_FORMAT} or below"),
             inventory.format.to_string(),
         ),
-        Ok(inventory) => {
-            page.holds.push("exseal inventory".to_owned());
+        Ok(mut inventory) => {
+            let sources = inventory.sources.len();
+            let beyond = Cell::new(None);
+            inventory.map_sources(&|id| {
+                if usize::try_from(id.0).map_or(true, |at| at >= sources) {
+                    beyond.set(Some(id.0));
+                }
+                id
+            });
+            if let Some(id) = beyond.get() {
+                page.not_recognised("an exseal inventory that refers to sources it does not hold");
+                return page.error(
+                    "sources",
+                    format!("sources 0 to {}, which are all there are", sources.saturating_sub(1)),
+                    format!("source {id}"),
+                );
+            }
+            page.holds.push(INVENTORY.to_owned());
             page.inventory = inventory;
         }
         Err(error) => {
@@ -91,43 +134,72 @@ fn read_inventory(page: &mut Page, text: &str) {
 }
 
 fn web_site(page: &mut Page, item: &Value, source: SourceId, at: &str) {
-    let Some(name) = item.get("name").and_then(Value::as_str) else {
+    let Some(name) = property(item, "name").and_then(Value::as_str) else {
         return page.error(at, "a site's name", "none");
     };
     let mut site = WebSite::new(name.to_owned());
-    if let Some(id) = item
-        .get("id")
-        .and_then(Value::as_u64)
-        .and_then(|id| u32::try_from(id).ok())
-    {
-        site.id = Observed::seen(id, source);
-    }
-    if let Some(state) = item.get("state").and_then(Value::as_str) {
-        site.state = Observed::seen(state.to_owned(), source);
-    }
-    let bindings = item
-        .get("bindings")
-        .map(|bindings| bindings.get("Collection").unwrap_or(bindings));
+    site.id = number(item, "id", source);
+    site.state = text(item, "state", source);
+    let bindings = property(item, "bindings").map(|own| property(own, "Collection").unwrap_or(own));
     let bindings = match bindings {
         Some(Value::Array(items)) => items.as_slice(),
         Some(one @ Value::Object(_)) => std::slice::from_ref(one),
-        _ => &[],
+        Some(Value::Null) => &[],
+        Some(_) | None => {
+            page.error(
+                format!("{at}, bindings"),
+                "the site's bindings (ConvertTo-Json -Depth 4)",
+                "none: the export was not deep enough",
+            );
+            &[]
+        }
     };
+    if !bindings.is_empty() {
+        site.bindings.looks.push(Look { source, complete: true });
+    }
     for (place, item) in bindings.iter().enumerate() {
         if let Some(binding) = binding(page, item, source, &format!("{at}, binding {}", place + 1)) {
             add(&mut site.bindings, binding, source);
         }
     }
-    let server = page.nameless();
+    let server = server_of(page, item);
     add(&mut page.inventory.server_mut(&server).sites, site, source);
 }
 
+/// A text that is there; null and the empty text are seen and empty.
+fn text(item: &Value, name: &str, source: SourceId) -> Observed<String> {
+    match property(item, name) {
+        None => Observed::default(),
+        Some(Value::Null) => Observed::absent(source),
+        Some(Value::String(text)) => {
+            Observed::looked(Some(text.clone()).filter(|text| !text.is_empty()), source)
+        }
+        Some(_) => Observed::unknown(format!("{name} is there and is no text")),
+    }
+}
+
+fn number(item: &Value, name: &str, source: SourceId) -> Observed<u32> {
+    match property(item, name) {
+        None => Observed::default(),
+        Some(Value::Null) => Observed::absent(source),
+        Some(value) => match value.as_u64().and_then(|number| u32::try_from(number).ok()) {
+            Some(number) => Observed::seen(number, source),
+            None => Observed::unknown(format!("{name} is there and is no number in its range")),
+        },
+    }
+}
+
 fn binding(page: &mut Page, item: &Value, source: SourceId, at: &str) -> Option<SiteBinding> {
-    let text = |name: &str| item.get(name).and_then(Value::as_str).map(str::to_owned);
-    let mut binding = SiteBinding::new(text("protocol")?, text("bindingInformation")?);
-    if let Some(hash) = item.get("certificateHash") {
+    let own = |name: &str| property(item, name).and_then(Value::as_str).map(str::to_owned);
+    let (Some(protocol), Some(information)) = (own("protocol"), own("bindingInformation")) else {
+        page.error(at, "a binding with protocol and bindingInformation", "one without");
+        return None;
+    };
+    let mut binding = SiteBinding::new(protocol, information);
+    if let Some(hash) = property(item, "certificateHash") {
         binding.thumbprint = match hash.as_str().map(str::trim).filter(|hash| !hash.is_empty()) {
-            None => Observed::absent(source),
+            None if hash.is_null() || hash.is_string() => Observed::absent(source),
+            None => Observed::unknown("certificateHash is there and is no text"),
             Some(hash) => match hash.parse() {
                 Ok(thumbprint) => Observed::seen(thumbprint, source),
                 Err(error) => {
@@ -142,21 +214,7 @@ fn binding(page: &mut Page, item: &Value, source: SourceId, at: &str) -> Option<
             },
         };
     }
-    if let Some(store) = item.get("certificateStoreName") {
-        binding.store = Observed::looked(
-            store
-                .as_str()
-                .filter(|store| !store.is_empty())
-                .map(str::to_owned),
-            source,
-        );
-    }
-    if let Some(flags) = item
-        .get("sslFlags")
-        .and_then(Value::as_u64)
-        .and_then(|flags| u32::try_from(flags).ok())
-    {
-        binding.ssl_flags = Observed::seen(flags, source);
-    }
+    binding.store = text(item, "certificateStoreName", source);
+    binding.ssl_flags = number(item, "sslFlags", source);
     Some(binding)
 }

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 use exseal_model::inventory::{LooseCertificate, NotRecognised, ServerName};
 use exseal_model::{Certificate, Channel, Inventory, ReadError, Source, SourceId, Thumbprint};
-use exseal_psrp::clixml::{Document, Limits as XmlLimits, decode_bytes};
+use exseal_psrp::clixml::{Document, EncodingError, Limits as XmlLimits, decode_bytes};
 
 use crate::Secret;
 
@@ -50,15 +50,19 @@ pub struct Limits {
     pub total_bytes: u64,
     /// Number of files.
     pub files: usize,
+    /// Unpacked bytes a packed one may become, in members of more than 1 MiB: real exports stay below 30, a ZIP made to
+    /// fill the memory does not.
+    pub ratio: u64,
 }
 
 impl Default for Limits {
-    /// 512 MiB a file, 4 GiB and 100,000 files together.
+    /// 512 MiB a file, 4 GiB and 100,000 files together, 500 bytes out of a packed one.
     fn default() -> Self {
         Self {
             file_bytes: 512 << 20,
             total_bytes: 4 << 30,
             files: 100_000,
+            ratio: 500,
         }
     }
 }
@@ -232,46 +236,66 @@ fn recognise(page: &mut Page, bytes: &[u8], options: &Options<'_>) {
         page.not_recognised("an empty file");
         return;
     }
-    if bytes.first() == Some(&0x30) {
+    // DER of a certificate is longer than 127 bytes, so its length takes bytes that no ASCII text has there.
+    if let [0x30, 0x80..=0xff, ..] = bytes {
         pem::read_der(page, bytes, options);
         return;
     }
     let text = match decode_bytes(bytes) {
         Ok(text) => text,
-        Err(error) => {
-            if bytes.windows(4).take(4096).any(|window| window == b"<Obj") || bytes.starts_with(b"<?xml") {
-                page.error(
-                    format!("byte {}", error.at),
-                    format!("text in {}", error.expected),
-                    "bytes that are none",
-                );
-            }
-            page.not_recognised(format!(
-                "bytes that are neither text nor DER (not {} at byte {})",
-                error.expected, error.at
-            ));
-            return;
-        }
+        Err(error) => return recognise_8_bit(page, bytes, &error),
     };
     let start = text.trim_start();
-    if start.starts_with("-----BEGIN ") || start.contains("-----BEGIN CERTIFICATE-----") {
-        pem::read_pem(page, &text);
-    } else if start.starts_with('{') || start.starts_with('[') {
+    if start.starts_with('{') || start.starts_with('[') {
         json::read(page, &text);
     } else if start.starts_with('<') {
         read_xml(page, &text);
-    } else if netsh::looks_like(&text) {
-        netsh::read(page, &text);
-    } else {
-        let first: String = start
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .take(60)
-            .collect();
-        page.not_recognised(format!("text that begins {first:?}"));
+    } else if !recognise_lines(page, &text) {
+        page.not_recognised(format!("text that begins {:?}", first_line(start)));
     }
+}
+
+/// What is recognised by its lines, whatever stands before them.
+fn recognise_lines(page: &mut Page, text: &str) -> bool {
+    if text.contains("-----BEGIN ") {
+        pem::read_pem(page, text);
+    } else if netsh::looks_like(text) {
+        netsh::read(page, text);
+    } else {
+        return false;
+    }
+    true
+}
+
+/// A console's or an old editor's code page: what counts in such a file is ASCII, so each other byte stands for some letter.
+fn recognise_8_bit(page: &mut Page, bytes: &[u8], error: &EncodingError) {
+    let marked = matches!(bytes, [0xef, 0xbb, 0xbf, ..] | [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
+    if !marked && !bytes.contains(&0) {
+        let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
+        if recognise_lines(page, &text) {
+            return;
+        }
+    }
+    let beginning = bytes.get(..4096).unwrap_or(bytes);
+    if beginning.windows(4).any(|window| window == b"<Obj") || bytes.starts_with(b"<?xml") {
+        page.error(
+            format!("byte {}", error.at),
+            format!("text in {}", error.expected),
+            "bytes that are none",
+        );
+    }
+    page.not_recognised(if bytes.starts_with(b"PK\x03\x04") {
+        "a ZIP inside a ZIP: unpack it first".to_owned()
+    } else {
+        format!(
+            "bytes that are neither text nor DER (not {} at byte {})",
+            error.expected, error.at
+        )
+    });
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().chars().take(60).collect()
 }
 
 fn read_xml(page: &mut Page, text: &str) {
@@ -288,11 +312,10 @@ fn read_xml(page: &mut Page, text: &str) {
                 page.not_recognised("CLIXML that cannot be read");
             }
         }
-    } else if head.contains("<configuration") || text.contains("<system.applicationHost") {
+    } else if text.contains("system.applicationHost") {
         application_host::read(page, text);
     } else {
-        let first: String = head.trim_start().chars().take(60).collect();
-        page.not_recognised(format!("XML that begins {first:?}"));
+        page.not_recognised(format!("XML that begins {:?}", first_line(head.trim_start())));
     }
 }
 
@@ -303,19 +326,23 @@ fn read_document(page: &mut Page, document: &Document<'_>) {
         );
         return;
     }
-    let mut unknown_types: Vec<String> = Vec::new();
+    let mut unknown: Vec<(String, usize)> = Vec::new();
     for (at, value) in document.values.iter().enumerate() {
         if health_checker::read(page, document, value) {
             continue;
         }
-        if let Err(looks_like) = cmdlets::read(page, document, value, &format!("object {}", at + 1))
-            && !unknown_types.contains(&looks_like)
-        {
-            unknown_types.push(looks_like);
+        for looks_like in cmdlets::read(page, document, value, &format!("object {}", at + 1)) {
+            match unknown.iter_mut().find(|(own, _)| *own == looks_like) {
+                Some((_, count)) => *count += 1,
+                None => unknown.push((looks_like, 1)),
+            }
         }
     }
     cmdlets::finish(page);
-    for looks_like in unknown_types.into_iter().take(3) {
-        page.not_recognised(format!("CLIXML of {looks_like}"));
+    for (looks_like, count) in unknown {
+        page.not_recognised(match count {
+            1 => format!("CLIXML of {looks_like}"),
+            _ => format!("CLIXML of {looks_like} ({count} objects)"),
+        });
     }
 }

@@ -42,6 +42,13 @@ pub(super) fn read(page: &mut Page, text: &str) {
         }
     }
     keep(page, &name, block, source);
+    // One entry may have been asked for by its endpoint; several are the table.
+    let table = &mut page.inventory.server_mut(&name).http_sys;
+    if table.items.len() == 1 {
+        for look in &mut table.looks {
+            look.complete = false;
+        }
+    }
 }
 
 struct Block {

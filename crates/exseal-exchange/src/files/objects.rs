@@ -29,16 +29,31 @@ impl<'d, 'a> Seen<'d, 'a> {
             .filter(|text| !text.is_empty())
     }
 
-    fn observed<T>(&self, name: &str, read: impl Fn(&'d Value<'a>) -> Option<T>) -> Observed<T> {
-        match self.property(name) {
-            None => Observed::default(),
-            Some(value) => Observed::looked(read(value), self.source),
+    /// What `read` makes of a property: null and the empty text are seen and empty, what it cannot read is unknown.
+    fn observed<T>(
+        &self,
+        name: &str,
+        wanted: &str,
+        read: impl Fn(&'d Value<'a>) -> Option<T>,
+    ) -> Observed<T> {
+        let Some(value) = self.property(name) else {
+            return Observed::default();
+        };
+        if matches!(value, Value::Nil) {
+            return Observed::absent(self.source);
+        }
+        match read(value) {
+            Some(read) => Observed::seen(read, self.source),
+            None if self.document.text(value).is_some_and(|text| text.trim().is_empty()) => {
+                Observed::absent(self.source)
+            }
+            None => Observed::unknown(format!("{name} is there and is no {wanted}")),
         }
     }
 
     /// A text; null and the empty text are both seen and empty.
     pub(super) fn text(&self, name: &str) -> Observed<String> {
-        self.observed(name, |value| {
+        self.observed(name, "text", |value| {
             self.document
                 .text(value)
                 .map(Cow::into_owned)
@@ -48,22 +63,23 @@ impl<'d, 'a> Seen<'d, 'a> {
 
     /// A truth value.
     pub(super) fn flag(&self, name: &str) -> Observed<bool> {
-        self.observed(name, |value| self.boolean(value))
+        self.observed(name, "truth value", |value| self.boolean(value))
     }
 
     fn boolean(&self, value: &Value<'a>) -> Option<bool> {
-        self.document
-            .boolean(value)
-            .or_else(|| match self.document.text(value)?.as_ref() {
-                "True" | "true" => Some(true),
-                "False" | "false" => Some(false),
+        self.document.boolean(value).or_else(|| {
+            let text = self.document.text(value)?;
+            match text.trim() {
+                word if word.eq_ignore_ascii_case("true") => Some(true),
+                word if word.eq_ignore_ascii_case("false") => Some(false),
                 _ => None,
-            })
+            }
+        })
     }
 
     /// A whole number.
     pub(super) fn number<T: TryFrom<i128>>(&self, name: &str) -> Observed<T> {
-        self.observed(name, |value| {
+        self.observed(name, "number in its range", |value| {
             let number = self
                 .document
                 .integer(value)
@@ -74,7 +90,10 @@ impl<'d, 'a> Seen<'d, 'a> {
 
     /// A list of texts; null is a list that was seen and is empty. A single value is a list of one.
     pub(super) fn list(&self, name: &str) -> Observed<Vec<String>> {
-        self.observed(name, |value| Some(self.texts(value)))
+        match self.property(name) {
+            None => Observed::default(),
+            Some(value) => Observed::seen(self.texts(value), self.source),
+        }
     }
 
     /// The texts of a value that is a list, one text, or null.
@@ -97,7 +116,7 @@ impl<'d, 'a> Seen<'d, 'a> {
 
     /// The names of a flags enum; `None` alone is an empty list.
     pub(super) fn flags(&self, name: &str) -> Observed<Vec<String>> {
-        self.observed(name, |value| {
+        self.observed(name, "list of names", |value| {
             let text = self.document.text(value)?;
             Some(
                 text.split(',')

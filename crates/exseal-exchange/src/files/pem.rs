@@ -16,6 +16,10 @@ pub(super) fn read_der(page: &mut Page, bytes: &[u8], options: &Options<'_>) {
         let thumbprint = page.inventory.keep(certificate);
         return page.loose(thumbprint, false, None, source);
     }
+    if bytes.starts_with(&[0x30, 0x80]) && !is_pfx(bytes) {
+        page.error("byte 1", "DER, with the length of each element", "BER of indefinite length");
+        return page.not_recognised("BER of indefinite length: openssl can rewrite it as DER");
+    }
     if let Some(certificates) = signed_data(bytes) {
         let source = page.source(Channel::Person, "P7B", false);
         if certificates.is_empty() {
@@ -34,39 +38,42 @@ pub(super) fn read_der(page: &mut Page, bytes: &[u8], options: &Options<'_>) {
     page.error(
         "byte 0",
         "a certificate, P7B or PFX in DER",
-        "DER that is none of them",
+        match first_element(bytes) {
+            Some(element) if element.len() == bytes.len() => "DER that is none of them",
+            Some(_) => "DER with something behind it",
+            None => "DER that ends too early",
+        },
     );
     page.not_recognised("DER that is no certificate, P7B or PFX");
 }
 
 /// Reads every certificate of a PEM text; a key in it is noted and never kept.
+///
+/// Which certificate the key belongs to is not looked at: the first one is taken, as every tool writes it.
 pub(super) fn read_pem(page: &mut Page, text: &str) {
     let source = page.source(Channel::Person, "PEM", false);
-    let has_key = text.contains("PRIVATE KEY-----");
-    let mut rest = text;
-    let mut blocks = 0;
-    while let Some((_, begun)) = rest.split_once("-----BEGIN ") {
-        let Some((label, body)) = begun.split_once("-----") else {
-            break;
+    let mut has_key = text.contains("PRIVATE KEY-----");
+    let mut others: Vec<&str> = Vec::new();
+    for (number, block) in text.split("-----BEGIN ").skip(1).enumerate() {
+        let at = format!("block {}", number + 1);
+        let Some((label, body)) = block.split_once("-----") else {
+            page.error(at, "a label and -----", "none");
+            continue;
         };
-        let Some((body, behind)) = body.split_once("-----END ") else {
-            page.error(
-                format!("block {}", blocks + 1),
-                format!("-----END {label}-----"),
-                "the end",
-            );
-            break;
+        let Some((body, _)) = body.split_once("-----END ") else {
+            page.error(at, format!("-----END {label}-----"), "the end, or the next block");
+            continue;
         };
-        rest = behind;
-        blocks += 1;
-        let at = format!("block {blocks}");
         match label {
             "CERTIFICATE" | "TRUSTED CERTIFICATE" | "X509 CERTIFICATE" => {
-                let Some(der) = base64(page, body, &at) else {
+                let Some(mut der) = base64(page, body, &at) else {
                     continue;
                 };
+                if label == "TRUSTED CERTIFICATE" {
+                    der = first_element(&der).map_or(der.clone(), <[u8]>::to_vec);
+                }
                 if let Some(thumbprint) = page.keep(&der, &at) {
-                    page.loose(thumbprint, has_key && blocks == 1, None, source);
+                    page.loose(thumbprint, std::mem::take(&mut has_key), None, source);
                 }
             }
             "PKCS7" | "CMS" => {
@@ -84,12 +91,23 @@ pub(super) fn read_pem(page: &mut Page, text: &str) {
                     None => page.error(at, "SignedData with certificates", "something else"),
                 }
             }
-            _ => {}
+            other if other.contains("PRIVATE KEY") => {}
+            other => others.push(other),
         }
     }
-    if page.inventory.of_unknown_use.is_empty() {
-        page.not_recognised("PEM without a certificate");
+    if page.inventory.of_unknown_use.is_empty() && page.inventory.errors.is_empty() || !others.is_empty() {
+        page.not_recognised(if others.is_empty() {
+            "PEM without a certificate".to_owned()
+        } else {
+            format!("PEM of {}", others.join(", "))
+        });
     }
+}
+
+/// The first DER element of some bytes, with its header; OpenSSL puts trust settings behind the certificate.
+fn first_element(bytes: &[u8]) -> Option<&[u8]> {
+    let mut reader = SliceReader::new(bytes).ok()?;
+    reader.tlv_bytes().ok()
 }
 
 fn base64(page: &mut Page, body: &str, at: &str) -> Option<Vec<u8>> {
