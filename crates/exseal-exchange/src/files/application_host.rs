@@ -51,7 +51,9 @@ pub(super) fn read(page: &mut Page, text: &str) {
                 if path.last() != Some(&own) && !damaged {
                     damaged = true;
                     let at = place(text, reader.buffer_position());
-                    let expected = path.last().map_or_else(|| "an element".to_owned(), |open| format!("</{open}>"));
+                    let expected = path
+                        .last()
+                        .map_or_else(|| "an element".to_owned(), |open| format!("</{open}>"));
                     page.error(at, expected, format!("</{own}>"));
                 }
                 // Closes what it names and all that was left open in it; an end of nothing closes nothing.

@@ -45,10 +45,7 @@ pub(super) fn attribute(files: &mut [FileReading]) {
             }
         }
     }
-    let decided: Vec<Decision> = files
-        .iter()
-        .map(|file| decide(file, &scopes, &servers))
-        .collect();
+    let decided: Vec<Decision> = files.iter().map(|file| decide(file, &scopes, &servers)).collect();
     let fallback = fallback(files, &decided);
     for (file, decision) in files.iter_mut().zip(decided) {
         let name = match decision {

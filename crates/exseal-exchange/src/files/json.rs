@@ -20,6 +20,9 @@ pub(super) fn read(page: &mut Page, text: &str) {
     }
     let value: Value = match serde_json::from_str(text) {
         Ok(value) => value,
+        Err(error) if error.line() > 1 && text.lines().next().is_some_and(is_json) => {
+            return page.not_recognised("JSON, one value a line");
+        }
         Err(error) => {
             page.error(
                 format!("line {}, column {}", error.line(), error.column()),
@@ -79,6 +82,10 @@ pub(super) fn read(page: &mut Page, text: &str) {
     }
 }
 
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
 /// A property by name without regard to case: ConvertTo-Json writes names as the object has them.
 fn property<'j>(item: &'j Value, name: &str) -> Option<&'j Value> {
     item.as_object()?
@@ -115,7 +122,10 @@ fn read_inventory(page: &mut Page, text: &str) {
                 page.not_recognised("an exseal inventory that refers to sources it does not hold");
                 return page.error(
                     "sources",
-                    format!("sources 0 to {}, which are all there are", sources.saturating_sub(1)),
+                    format!(
+                        "sources 0 to {}, which are all there are",
+                        sources.saturating_sub(1)
+                    ),
                     format!("source {id}"),
                 );
             }
@@ -155,7 +165,10 @@ fn web_site(page: &mut Page, item: &Value, source: SourceId, at: &str) {
         }
     };
     if !bindings.is_empty() {
-        site.bindings.looks.push(Look { source, complete: true });
+        site.bindings.looks.push(Look {
+            source,
+            complete: true,
+        });
     }
     for (place, item) in bindings.iter().enumerate() {
         if let Some(binding) = binding(page, item, source, &format!("{at}, binding {}", place + 1)) {
@@ -192,7 +205,11 @@ fn number(item: &Value, name: &str, source: SourceId) -> Observed<u32> {
 fn binding(page: &mut Page, item: &Value, source: SourceId, at: &str) -> Option<SiteBinding> {
     let own = |name: &str| property(item, name).and_then(Value::as_str).map(str::to_owned);
     let (Some(protocol), Some(information)) = (own("protocol"), own("bindingInformation")) else {
-        page.error(at, "a binding with protocol and bindingInformation", "one without");
+        page.error(
+            at,
+            "a binding with protocol and bindingInformation",
+            "one without",
+        );
         return None;
     };
     let mut binding = SiteBinding::new(protocol, information);

@@ -269,7 +269,10 @@ fn recognise_lines(page: &mut Page, text: &str) -> bool {
 
 /// A console's or an old editor's code page: what counts in such a file is ASCII, so each other byte stands for some letter.
 fn recognise_8_bit(page: &mut Page, bytes: &[u8], error: &EncodingError) {
-    let marked = matches!(bytes, [0xef, 0xbb, 0xbf, ..] | [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
+    let marked = matches!(
+        bytes,
+        [0xef, 0xbb, 0xbf, ..] | [0xff, 0xfe, ..] | [0xfe, 0xff, ..]
+    );
     if !marked && !bytes.contains(&0) {
         let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
         if recognise_lines(page, &text) {

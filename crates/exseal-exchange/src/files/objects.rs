@@ -44,7 +44,11 @@ impl<'d, 'a> Seen<'d, 'a> {
         }
         match read(value) {
             Some(read) => Observed::seen(read, self.source),
-            None if self.document.text(value).is_some_and(|text| text.trim().is_empty()) => {
+            None if self
+                .document
+                .text(value)
+                .is_some_and(|text| text.trim().is_empty()) =>
+            {
                 Observed::absent(self.source)
             }
             None => Observed::unknown(format!("{name} is there and is no {wanted}")),

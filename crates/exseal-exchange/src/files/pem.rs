@@ -3,7 +3,7 @@
 use der::asn1::{Any, AnyRef, ObjectIdentifier};
 use der::{Decode as _, Encode as _, Reader as _, SliceReader, Tag, TagNumber};
 use exseal_model::Channel;
-use p12_keystore::{KeyStore, KeyStoreEntry, Pkcs12ImportPolicy};
+use p12_keystore::Pkcs12Archive;
 
 use super::{Options, Page};
 
@@ -17,7 +17,11 @@ pub(super) fn read_der(page: &mut Page, bytes: &[u8], options: &Options<'_>) {
         return page.loose(thumbprint, false, None, source);
     }
     if bytes.starts_with(&[0x30, 0x80]) && !is_pfx(bytes) {
-        page.error("byte 1", "DER, with the length of each element", "BER of indefinite length");
+        page.error(
+            "byte 1",
+            "DER, with the length of each element",
+            "BER of indefinite length",
+        );
         return page.not_recognised("BER of indefinite length: openssl can rewrite it as DER");
     }
     if let Some(certificates) = signed_data(bytes) {
@@ -172,31 +176,30 @@ fn read_pfx(page: &mut Page, bytes: &[u8], options: &Options<'_>) {
         Some(password) => open_pfx(bytes, password.expose()),
         None => Err("no password was given".to_owned()),
     });
-    let store = match opened {
-        Ok(store) => store,
+    let archive = match opened {
+        Ok(archive) => archive,
         Err(found) => return page.error("the file", "a PFX and its password", found),
     };
-    for (alias, entry) in store.entries() {
-        let name = Some(alias.to_owned()).filter(|alias| !alias.is_empty());
-        match entry {
-            KeyStoreEntry::PrivateKeyChain(chain) => {
-                for (at, certificate) in chain.certs().iter().enumerate() {
-                    if let Some(thumbprint) = page.keep(certificate.as_der(), alias) {
-                        page.loose(thumbprint, at == 0, name.clone().filter(|_| at == 0), source);
-                    }
-                }
-            }
-            KeyStoreEntry::Certificate(certificate) => {
-                if let Some(thumbprint) = page.keep(certificate.as_der(), alias) {
-                    page.loose(thumbprint, false, name, source);
-                }
-            }
-            KeyStoreEntry::Secret(_) => {}
-        }
+    if archive.certs.is_empty() {
+        page.error("the file", "a PFX with a certificate", "none");
+    }
+    let lone_key = archive.keys.len() == 1 && archive.certs.len() == 1;
+    for (at, bag) in archive.certs.iter().enumerate() {
+        let Some(thumbprint) = page.keep(bag.cert.as_der(), &format!("certificate {}", at + 1)) else {
+            continue;
+        };
+        // The name of the key's own bag is a container's, often a GUID: not the certificate's.
+        let has_key = bag.local_key_id.as_deref().is_some_and(|id| {
+            archive
+                .keys
+                .iter()
+                .any(|key| key.local_key_id.as_ref().is_some_and(|own| own.as_ref() == id))
+        });
+        page.loose(thumbprint, has_key || lone_key, bag.friendly_name.clone(), source);
     }
 }
 
-fn open_pfx(bytes: &[u8], password: &str) -> Result<KeyStore, String> {
-    KeyStore::from_pkcs12(bytes, password, Pkcs12ImportPolicy::Relaxed)
+fn open_pfx(bytes: &[u8], password: &str) -> Result<Pkcs12Archive, String> {
+    Pkcs12Archive::from_pkcs12(bytes, password)
         .map_err(|_| "one that cannot be opened: the password is wrong, or the file is damaged".to_owned())
 }

@@ -132,7 +132,10 @@ impl Walker<'_> {
             )
         } else if room == allowed {
             Problem::new(
-                format!("a member that unpacks to at most {} times its size", self.limits.ratio),
+                format!(
+                    "a member that unpacks to at most {} times its size",
+                    self.limits.ratio
+                ),
                 format!("more than {room} bytes"),
             )
         } else {
@@ -214,7 +217,10 @@ impl Walker<'_> {
             };
             let content = match archive.by_index(at) {
                 Ok(mut member) => {
-                    let allowed = member.compressed_size().saturating_mul(self.limits.ratio).max(SMALL);
+                    let allowed = member
+                        .compressed_size()
+                        .saturating_mul(self.limits.ratio)
+                        .max(SMALL);
                     self.content(&mut member, allowed)
                 }
                 Err(error) => Err(Problem::new("a member that can be unpacked", error)),

@@ -11,12 +11,7 @@ use super::super::objects::Seen;
 use super::kind::class_name;
 use super::{add, mark_partial, server_name};
 
-pub(super) fn add_scp(
-    server: &mut Server,
-    name: &ServerName,
-    url: Observed<String>,
-    source: SourceId,
-) {
+pub(super) fn add_scp(server: &mut Server, name: &ServerName, url: Observed<String>, source: SourceId) {
     let mut scp = VirtualDirectory::new(format!("{name}\\Autodiscover SCP"));
     scp.kind = Observed::seen("scp".to_owned(), source);
     scp.internal_url = url;
@@ -48,7 +43,10 @@ pub(super) fn virtual_directory_cmdlet(document: &Document<'_>, value: &Value<'_
 
 /// Whether a recorded export of a real server backs the cmdlet's directories.
 pub(super) fn is_recorded(cmdlet: &str) -> bool {
-    matches!(cmdlet, "Get-OwaVirtualDirectory" | "Get-WebServicesVirtualDirectory")
+    matches!(
+        cmdlet,
+        "Get-OwaVirtualDirectory" | "Get-WebServicesVirtualDirectory"
+    )
 }
 
 fn directory_kind(cmdlet: &str) -> &'static str {

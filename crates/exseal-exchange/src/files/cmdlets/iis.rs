@@ -23,7 +23,8 @@ pub(in super::super) fn site_of_path(path: &str) -> Option<(String, Option<u32>)
 
 /// A binding of Get-WebBinding, Get-Website or HealthChecker; notes what lacks protocol or bindingInformation.
 pub(in super::super) fn binding_of(page: &mut Page, seen: Seen<'_, '_>, at: &str) -> Option<SiteBinding> {
-    let (Some(protocol), Some(information)) = (seen.plain("protocol"), seen.plain("bindingInformation")) else {
+    let (Some(protocol), Some(information)) = (seen.plain("protocol"), seen.plain("bindingInformation"))
+    else {
         page.error(
             at,
             "a binding with protocol and bindingInformation",
@@ -117,7 +118,11 @@ fn binding_or_text(page: &mut Page, seen: Seen<'_, '_>, at: &str) -> Option<Site
     let text = seen.itself().unwrap_or_default();
     let mut words = text.split_whitespace();
     let (Some(protocol), Some(information)) = (words.next(), words.next()) else {
-        page.error(at, "a binding: protocol and bindingInformation", format!("{text:?}"));
+        page.error(
+            at,
+            "a binding: protocol and bindingInformation",
+            format!("{text:?}"),
+        );
         return None;
     };
     let mut binding = SiteBinding::new(protocol.to_owned(), information.to_owned());

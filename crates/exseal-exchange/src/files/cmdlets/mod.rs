@@ -46,10 +46,10 @@ pub(super) fn read(page: &mut Page, document: &Document<'_>, value: &Value<'_>, 
 
 fn looks_like(document: &Document<'_>, value: &Value<'_>) -> String {
     match document.object(value) {
-        Some(object) => document
-            .types(object)
-            .first()
-            .map_or_else(|| "an object without a type".to_owned(), |name| name.to_text().into_owned()),
+        Some(object) => document.types(object).first().map_or_else(
+            || "an object without a type".to_owned(),
+            |name| name.to_text().into_owned(),
+        ),
         None if matches!(value, Value::Nil) => "null: a command that returned nothing".to_owned(),
         None => "a plain value".to_owned(),
     }
