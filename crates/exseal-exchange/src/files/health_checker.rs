@@ -138,6 +138,15 @@ pub(super) fn read(page: &mut Page, document: &Document<'_>, value: &Value<'_>) 
         application_host::read(page, &config);
         adopt_nameless(page, &name);
     }
+    overrides(
+        page,
+        document,
+        at(&[
+            "ExchangeInformation",
+            "SettingOverrides",
+            "SimpleSettingOverrides",
+        ]),
+    );
     if let Some(thumbprint) = at(&["ExchangeInformation", "ExchangeCertificateInformation"]) {
         let seen = Seen {
             document,
@@ -242,6 +251,31 @@ fn adopt_nameless(page: &mut Page, name: &ServerName) {
         let mut nameless = page.inventory.servers.remove(at);
         nameless.name = name.clone();
         exseal_model::Merge::merge(page.inventory.server_mut(name), nameless);
+    }
+}
+
+/// The overrides that the server itself has taken in, as its diagnostics tell them: not all that the organisation has.
+fn overrides(page: &mut Page, document: &Document<'_>, value: Option<&Value<'_>>) {
+    let Some(value) = value else { return };
+    let source = page.source(Channel::Exchange, "Get-ExchangeDiagnosticInfo", false);
+    let one = std::slice::from_ref(value);
+    for item in document.items(value).unwrap_or(one) {
+        let seen = Seen {
+            document,
+            value: item,
+            source,
+        };
+        let Some(name) = seen.plain("Name") else { continue };
+        let mut setting = SettingOverride::new(name.into_owned());
+        setting.component = seen.text("ComponentName");
+        setting.section = seen.text("SectionName");
+        setting.parameters = seen.list("Parameters");
+        setting.reason = seen.text("Reason");
+        cmdlets::add_some(
+            &mut page.inventory.organisation.setting_overrides,
+            setting,
+            source,
+        );
     }
 }
 

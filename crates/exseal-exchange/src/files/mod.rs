@@ -280,7 +280,7 @@ fn recognise_8_bit(page: &mut Page, bytes: &[u8], error: &EncodingError) {
         }
     }
     let beginning = bytes.get(..4096).unwrap_or(bytes);
-    if beginning.windows(4).any(|window| window == b"<Obj") || bytes.starts_with(b"<?xml") {
+    if marked || beginning.windows(4).any(|window| window == b"<Obj") || bytes.starts_with(b"<?xml") {
         page.error(
             format!("byte {}", error.at),
             format!("text in {}", error.expected),

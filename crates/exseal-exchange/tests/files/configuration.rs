@@ -46,7 +46,7 @@ fn endpoints(site: &WebSite) -> Vec<String> {
     site.bindings
         .iter()
         .filter(|binding| binding.is_https())
-        .filter_map(|binding| binding.endpoint())
+        .filter_map(exseal_model::inventory::SiteBinding::endpoint)
         .map(|endpoint| endpoint.to_string())
         .collect()
 }

@@ -9,14 +9,13 @@ use exseal_psrp::clixml::{Document, Value};
 use super::super::Page;
 use super::super::objects::Seen;
 use super::kind::class_name;
-use super::{add, mark_partial, server_name};
+use super::{add_some, server_name};
 
 pub(super) fn add_scp(server: &mut Server, name: &ServerName, url: Observed<String>, source: SourceId) {
     let mut scp = VirtualDirectory::new(format!("{name}\\Autodiscover SCP"));
     scp.kind = Observed::seen("scp".to_owned(), source);
     scp.internal_url = url;
-    add(&mut server.virtual_directories, scp, source);
-    mark_partial(&mut server.virtual_directories, source);
+    add_some(&mut server.virtual_directories, scp, source);
 }
 
 /// The cmdlet that shows directories of this class.
@@ -99,8 +98,7 @@ pub(super) fn virtual_directory(page: &mut Page, seen: Seen<'_, '_>, cmdlet: &st
             .merge(thumbprint);
     }
     let server = page.inventory.server_mut(&name);
-    add(&mut server.virtual_directories, directory, seen.source);
-    mark_partial(&mut server.virtual_directories, seen.source);
+    add_some(&mut server.virtual_directories, directory, seen.source);
 }
 
 pub(super) fn outlook_anywhere(page: &mut Page, seen: Seen<'_, '_>) {
@@ -111,8 +109,7 @@ pub(super) fn outlook_anywhere(page: &mut Page, seen: Seen<'_, '_>) {
     directory.external_host = seen.text("ExternalHostname");
     directory.extended_protection = seen.text("ExtendedProtectionTokenChecking");
     let server = page.inventory.server_mut(&name);
-    add(&mut server.virtual_directories, directory, seen.source);
-    mark_partial(&mut server.virtual_directories, seen.source);
+    add_some(&mut server.virtual_directories, directory, seen.source);
 }
 
 pub(super) fn client_access_service(page: &mut Page, seen: Seen<'_, '_>) {

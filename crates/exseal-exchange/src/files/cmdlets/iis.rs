@@ -8,7 +8,7 @@ use exseal_psrp::clixml::Value;
 
 use super::super::Page;
 use super::super::objects::Seen;
-use super::{add, mark_partial, server_name};
+use super::{add, add_some, server_name};
 
 /// The site a binding belongs to, from `/system.applicationHost/sites/site[@name='NAME' and @id='1']`.
 pub(in super::super) fn site_of_path(path: &str) -> Option<(String, Option<u32>)> {
@@ -68,10 +68,8 @@ pub(in super::super) fn add_binding(
         web_site.id = Observed::seen(id, source);
     }
     add(&mut web_site.bindings, binding, source);
-    let sites = &mut page.inventory.server_mut(server).sites;
-    add(sites, web_site, source);
     // Sites without bindings are not shown.
-    mark_partial(sites, source);
+    add_some(&mut page.inventory.server_mut(server).sites, web_site, source);
 }
 
 pub(super) fn web_site(page: &mut Page, seen: Seen<'_, '_>, at: &str) {

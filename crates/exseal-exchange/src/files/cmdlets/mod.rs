@@ -130,8 +130,9 @@ pub(super) fn add<T: Keyed>(listing: &mut Listing<T>, mut item: T, source: Sourc
     }
 }
 
-/// A cmdlet of one kind of directory shows not all there are.
-fn mark_partial<T>(listing: &mut Listing<T>, source: SourceId) {
+/// Adds an item to a list of which `source` shows some.
+pub(super) fn add_some<T: Keyed>(listing: &mut Listing<T>, item: T, source: SourceId) {
+    add(listing, item, source);
     for look in &mut listing.looks {
         if look.source == source {
             look.complete = false;
