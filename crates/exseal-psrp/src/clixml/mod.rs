@@ -7,6 +7,7 @@
 
 mod decode;
 mod encode;
+mod owned;
 mod scan;
 mod text;
 mod value;
