@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checks::{self, Context, Report};
 use crate::policy::Policy;
+use crate::severity::broken;
 use crate::slots::Presents;
 
 /// What is right, wrong and unknown.
@@ -110,11 +111,16 @@ fn matrix(context: &Context<'_>, findings: &[Finding]) -> Matrix {
     let mut worst: std::collections::HashMap<(Option<&str>, &Slot), Severity> =
         std::collections::HashMap::new();
     for finding in findings {
-        let Some(slot) = &finding.slot else { continue };
-        let severity = worst
-            .entry((finding.server.as_deref(), slot))
-            .or_insert(finding.severity);
-        *severity = (*severity).max(finding.severity);
+        // What is critical on one slot need not be so on another that shares its certificate.
+        let also = finding
+            .also
+            .iter()
+            .map(|slot| (slot, finding.severity.min(broken(slot))));
+        let own = finding.slot.iter().map(|slot| (slot, finding.severity));
+        for (slot, said) in own.chain(also) {
+            let severity = worst.entry((finding.server.as_deref(), slot)).or_insert(said);
+            *severity = (*severity).max(said);
+        }
     }
     let mut rows: Vec<Row> = Vec::new();
     let mut at = 0;

@@ -49,6 +49,9 @@ pub struct Finding {
     pub server: Option<String>,
     /// The slot; null: no slot (a setting, a bystander in a store).
     pub slot: Option<Slot>,
+    /// Further slots of the same server that it holds for, in their order; `slot` is the one that matters most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Slot>,
     /// What should be.
     pub wanted: String,
     /// What is.

@@ -79,6 +79,26 @@ impl Context {
         );
     }
 
+    /// Does a work; says what is being done when it takes more than a second and a person watches.
+    pub(crate) fn patiently<T>(&self, what: &str, work: impl FnOnce() -> T) -> T {
+        if !self.progress {
+            return work();
+        }
+        let (done, wait) = std::sync::mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let patience = std::time::Duration::from_secs(1);
+                if wait.recv_timeout(patience) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                    self.say(what);
+                }
+            });
+            let result = work();
+            // Ends the wait at once.
+            drop(done);
+            result
+        })
+    }
+
     fn choice(&self) -> anstream::ColorChoice {
         if self.colour_stderr {
             anstream::ColorChoice::AlwaysAnsi

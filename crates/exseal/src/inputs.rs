@@ -76,7 +76,13 @@ impl Passwords {
             return first_line(&mut std::io::stdin().lock());
         }
         if let Some(descriptor) = self.password_fd {
-            let file = std::fs::File::open(format!("/dev/fd/{descriptor}")).ok()?;
+            let Ok(file) = std::fs::File::open(format!("/dev/fd/{descriptor}")) else {
+                tracing::warn!(
+                    descriptor,
+                    "The file descriptor cannot be read; no password is taken from it"
+                );
+                return None;
+            };
             return first_line(&mut std::io::BufReader::new(file));
         }
         if !std::io::stdin().is_terminal() {
@@ -109,16 +115,15 @@ pub(crate) fn read(given: &[Given], passwords: &Passwords, context: &Context) ->
         }
         kept.clone()
     };
-    if context.progress && given.iter().any(|given| given.path.is_dir()) {
-        context.say("reading …");
-    }
-    files::read(
-        given,
-        &Options {
-            password: &password,
-            limits: files::Limits::default(),
-        },
-    )
+    let options = Options {
+        password: &password,
+        limits: files::Limits::default(),
+    };
+    let begun = std::time::Instant::now();
+    let reading = context.patiently("reading …", || files::read(given, &options));
+    let errors: usize = reading.files.iter().map(|file| file.inventory.errors.len()).sum();
+    tracing::info!(files = reading.files.len(), errors, elapsed = ?begun.elapsed(), "Read files");
+    reading
 }
 
 impl Sources {

@@ -37,7 +37,7 @@ fn run(context: &Context<'_>, report: &mut Report) {
                     format!("{} ends {}", certificate.thumbprint, certificate.not_after),
                 );
             draft = match used.worst_slot() {
-                Some(slot) => draft.slot(slot),
+                Some(slot) => draft.slot(slot).also(&used.slots),
                 None => draft.variant("enabled-only"),
             };
             draft.say();

@@ -46,7 +46,7 @@ fn run(context: &Context<'_>, report: &mut Report) {
                     format!("{} ends {}", certificate.thumbprint, certificate.not_after),
                 );
             if let Some(slot) = slot {
-                draft = draft.slot(slot);
+                draft = draft.slot(slot).also(&used.slots);
             }
             draft.say();
         }

@@ -39,7 +39,7 @@ fn run(context: &Context<'_>, report: &mut Report) {
                     format!("{} has {bits} bits", certificate.thumbprint),
                 );
             if let Some(slot) = used.worst_slot() {
-                draft = draft.slot(slot);
+                draft = draft.slot(slot).also(&used.slots);
             }
             draft.say();
         }

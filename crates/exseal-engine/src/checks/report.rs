@@ -27,6 +27,7 @@ pub struct Draft<'r> {
     severity: Severity,
     server: Option<String>,
     slot: Option<Slot>,
+    also: Vec<Slot>,
     from: Option<Timestamp>,
     values: Vec<(&'static str, String)>,
     evidence: Vec<Evidence>,
@@ -46,6 +47,7 @@ impl Report {
             severity,
             server: None,
             slot: None,
+            also: Vec::new(),
             from: None,
             values: Vec::new(),
             evidence: Vec::new(),
@@ -82,6 +84,12 @@ impl Draft<'_> {
     pub fn slot(mut self, slot: &Slot) -> Self {
         self.values.push(("slot", slot.to_string()));
         self.slot = Some(slot.clone());
+        self
+    }
+
+    /// All slots it holds for; the one said by [`slot`](Self::slot) is left out.
+    pub fn also(mut self, slots: &[Slot]) -> Self {
+        self.also = slots.to_vec();
         self
     }
 
@@ -131,7 +139,12 @@ impl Draft<'_> {
             name: name.to_owned(),
             severity: self.severity,
             server: self.server.clone(),
-            slot: self.slot.clone(),
+            also: self
+                .also
+                .into_iter()
+                .filter(|slot| Some(slot) != self.slot.as_ref())
+                .collect(),
+            slot: self.slot,
             wanted: sentence(texts.map(|texts| &texts.wanted)),
             found: sentence(texts.map(|texts| &texts.found)),
             consequence: Consequence {

@@ -45,7 +45,7 @@ fn run(context: &Context<'_>, report: &mut Report) {
                     ),
                 );
             if let Some(slot) = used.worst_slot() {
-                draft = draft.slot(slot);
+                draft = draft.slot(slot).also(&used.slots);
             }
             draft.say();
         }

@@ -62,7 +62,7 @@ pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome, Command
         return Ok(Outcome::Done);
     }
     let mut out = format!("exseal diagnose --from examples/kiefer --now {NOW}\n\n");
-    out.push_str(&view::diagnose::text(&diagnosis, &inventory, context));
+    out.push_str(&view::diagnose::text(&diagnosis, &inventory, false, context));
     let status = exseal_engine::auth::status(&inventory, &exseal_engine::Policy::default(), now);
     out.push_str(&format!(
         "\nexseal auth status --from examples/kiefer --now {NOW}\n\n"

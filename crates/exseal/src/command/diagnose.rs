@@ -23,6 +23,10 @@ pub(crate) struct DiagnoseArgs {
     #[arg(long)]
     json: bool,
 
+    /// Tell every finding by itself, also where many servers have the same
+    #[arg(long, conflicts_with = "json")]
+    every: bool,
+
     /// Exit with 3 when there is a finding of warning or above
     #[arg(long)]
     exit_code: bool,
@@ -64,7 +68,7 @@ pub(crate) fn run(context: &Context, args: &DiagnoseArgs) -> Result<Outcome, Com
     if args.json {
         print_json(&diagnosis)?;
     } else {
-        print(context, &text(&diagnosis, &inventory, context))?;
+        print(context, &text(&diagnosis, &inventory, args.every, context))?;
     }
     let limit = args
         .fail_on

@@ -18,6 +18,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::command_error::{CommandError, DONE, FINDINGS};
 use crate::context::{Colour, Context};
 
+/// The heading of options that every command takes.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Keep the certificates of an on-premises Exchange organisation right
 ///
 /// exseal reads exported files and says which certificate is where and what is wrong. It changes nothing.
@@ -31,16 +34,32 @@ use crate::context::{Colour, Context};
     arg_required_else_help = true
 )]
 pub(crate) struct Cli {
-    /// Colour the output
-    #[arg(long, value_enum, default_value_t, global = true, value_name = "WHEN")]
+    /// Colour the output: auto (on a terminal, unless `NO_COLOR` is set), always or never
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        global = true,
+        value_name = "WHEN",
+        hide_possible_values = true,
+        help_heading = EVERYWHERE,
+        display_order = 900
+    )]
     color: Colour,
 
     /// Show times in UTC instead of your zone
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, display_order = 901)]
     utc: bool,
 
     /// Tell more about what exseal does (-v, -vv), on standard error
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    #[arg(
+        short,
+        long,
+        action = clap::ArgAction::Count,
+        global = true,
+        help_heading = EVERYWHERE,
+        display_order = 902
+    )]
     verbose: u8,
 
     #[command(subcommand)]
@@ -125,7 +144,7 @@ pub(crate) fn print(context: &Context, text: &str) -> Result<(), CommandError> {
         anstream::ColorChoice::Never
     };
     let mut out = anstream::AutoStream::new(std::io::stdout().lock(), choice);
-    out.write_all(text.as_bytes())?;
+    out.write_all(crate::view::paint::harmless(text).as_bytes())?;
     out.flush()?;
     Ok(())
 }

@@ -5,4 +5,5 @@ pub(crate) mod diagnose;
 pub(crate) mod discover;
 pub(crate) mod inspect;
 mod inspect_schema;
+pub(crate) mod matrix;
 pub(crate) mod paint;
