@@ -177,7 +177,12 @@ impl Policy {
     /// [`PolicyError`] with the place: no TOML, a key or a value that no policy has, a share that is none.
     pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
         let policy: Self = toml::from_str(text).map_err(|error| PolicyError {
-            message: error.message().to_owned(),
+            // Rust's names of numbers mean nothing to the reader.
+            message: error
+                .message()
+                .replace("expected f64", "expected a number")
+                .replace("expected u32", "expected a whole number, 0 or above")
+                .replace("expected i64", "expected a whole number"),
             span: error.span(),
         })?;
         for threshold in [policy.expiry.warning, policy.expiry.error] {

@@ -33,6 +33,10 @@ pub(super) fn read(page: &mut Page, text: &str) {
             return;
         }
     };
+    // Other tools write keys in an order of their own.
+    if value.get("format").is_some() && value.get("servers").is_some() {
+        return read_inventory(page, text);
+    }
     let items = match &value {
         Value::Array(items) => items.as_slice(),
         other => std::slice::from_ref(other),

@@ -61,12 +61,15 @@ pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome, Command
         super::print_json(&diagnosis)?;
         return Ok(Outcome::Done);
     }
-    let mut out = format!("exseal diagnose --from examples/kiefer --now {NOW}\n\n");
+    let typed = |command: &str| {
+        let line = format!("exseal {command} --from examples/kiefer --now {NOW}");
+        format!("{}\n", view::paint::wrapped(&line, "", "    ", context.width))
+    };
+    let mut out = typed("diagnose");
     out.push_str(&view::diagnose::text(&diagnosis, &inventory, false, context));
     let status = exseal_engine::auth::status(&inventory, &exseal_engine::Policy::default(), now);
-    out.push_str(&format!(
-        "\nexseal auth status --from examples/kiefer --now {NOW}\n\n"
-    ));
+    out.push('\n');
+    out.push_str(&typed("auth status"));
     out.push_str(&view::auth::text(&status, context));
     print(context, &out)?;
     context.say("next: exseal explain NAME, or exseal diagnose --from YOUR-EXPORTS (docs/exports.md says how to make them)");

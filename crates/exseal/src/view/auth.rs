@@ -13,7 +13,17 @@ pub(crate) fn text(status: &AuthStatus, context: &Context) -> String {
             Some(None) => "none configured".to_owned(),
             Some(Some(certificate)) => certificate_line(certificate, context),
         };
-        out.push_str(&format!("{}  {line}\n", styled(BOLD, &format!("{name:8}"))));
+        let line = format!("{}  {line}", styled(BOLD, &format!("{name:8}")));
+        out.push_str(&wrapped(&line, "", "          ", context.width));
+        let held_by = known
+            .iter()
+            .flatten()
+            .flat_map(|certificate| &certificate.held_by);
+        let held_by: Vec<&str> = held_by.map(String::as_str).collect();
+        if !held_by.is_empty() {
+            let line = format!("held by {}", held_by.join(", "));
+            out.push_str(&wrapped(&line, "          ", "            ", context.width));
+        }
     }
     for (title, servers) in [
         ("lack current", &status.missing_current),
@@ -73,9 +83,6 @@ fn certificate_line(certificate: &AuthCertificate, context: &Context) -> String 
     }
     if let Some(effective) = certificate.effective {
         line.push_str(&format!(", becomes current {}", context.time(effective)));
-    }
-    if !certificate.held_by.is_empty() {
-        line.push_str(&format!("\n          held by {}", certificate.held_by.join(", ")));
     }
     line
 }

@@ -103,12 +103,13 @@ fn place(finding: &Finding) -> String {
 fn one(finding: &Finding, context: &Context, out: &mut String) {
     let width = context.width;
     let severity = styled(paint::severity(finding.severity), &finding.severity.to_string());
-    out.push_str(&wrapped(
-        &format!("{severity}  {}  {}", styled(BOLD, &finding.name), place(finding)),
-        "",
-        "    ",
-        width,
-    ));
+    let title = format!("{severity}  {}  {}", styled(BOLD, &finding.name), place(finding));
+    if paint::columns(&title) <= width {
+        out.push_str(&title);
+        out.push('\n');
+    } else {
+        out.push_str(&wrapped(&title, "", "    ", width));
+    }
     out.push_str(&wrapped(&finding.found, "  ", "    ", width));
     let consequence = match finding.consequence.from {
         Some(from) => format!("{} (from {})", finding.consequence.text, context.time(from)),

@@ -42,7 +42,7 @@ pub(crate) struct Inspected {
     servers: Vec<Object>,
     /// What another tool computed and wrote down (HealthChecker), by server.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "Vec<Value>")]
+    #[schemars(default, with = "Vec<Value>")]
     healthchecker: Vec<Value>,
     /// What could not be read while the rest was.
     errors: Vec<ReadError>,
@@ -390,7 +390,7 @@ pub(crate) fn text(inspected: &Inspected, context: &Context) -> String {
     for file in &inspected.files {
         let holds = file.holds.as_deref().unwrap_or("not recognised");
         let unrecorded = if file.unrecorded {
-            " (read from its documentation)"
+            " (its shape known from documentation only)"
         } else {
             ""
         };
@@ -443,6 +443,8 @@ pub(crate) fn text(inspected: &Inspected, context: &Context) -> String {
             word(config, "next"),
             word(config, "previous"),
             word(config, "next_effective")
+                .parse()
+                .map_or_else(|_| word(config, "next_effective"), |time| context.time(time))
         );
         out.push_str(&format!(
             "{}\n{}",
@@ -466,7 +468,18 @@ pub(crate) fn text(inspected: &Inspected, context: &Context) -> String {
             word(object, "thumbprint")
         )
     });
-    section(&mut out, "servers", &inspected.servers, context, |object| {
+    // A file that shows nothing of its server but the name has said so above.
+    let described: Vec<Object> = inspected
+        .servers
+        .iter()
+        .filter(|server| {
+            ["fqdn", "build", "roles"]
+                .iter()
+                .any(|key| server.contains_key(*key))
+        })
+        .cloned()
+        .collect();
+    section(&mut out, "servers", &described, context, |object| {
         format!(
             "{}  {}  {}  {}",
             word(object, "name"),

@@ -64,6 +64,7 @@ pub(crate) struct AuthConfigSchema {
 
 /// A connector; further keys are Exchange's own names in snake_case.
 #[derive(JsonSchema)]
+#[schemars(extend("additionalProperties" = true))]
 #[expect(dead_code, reason = "read by the schema generator only")]
 pub(crate) struct ConnectorSchema {
     name: String,
@@ -87,6 +88,8 @@ pub(crate) struct BindingSchema {
     host: Option<String>,
     thumbprint: Option<Thumbprint>,
     store: Option<String>,
+    /// Of http.sys: the id of the program that made the entry.
+    app_id: Option<String>,
     unknown: Option<Vec<String>>,
 }
 

@@ -1,0 +1,108 @@
+//! What each command prints over the sample, for people at several widths and for programs by its schema.
+
+use serde_json::{Value, json as value};
+
+use crate::conform::conforms;
+use crate::{NOW, exseal, json, stdout};
+
+fn at(columns: usize, arguments: &[&str]) -> String {
+    let output = exseal(columns).args(arguments).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_demo_at_three_widths() {
+    for columns in [40, 80, 120] {
+        insta::assert_snapshot!(format!("demo_{columns}"), at(columns, &["demo"]));
+    }
+}
+
+#[test]
+fn inspect_and_discover_for_people() {
+    insta::assert_snapshot!(
+        "inspect_80",
+        at(
+            80,
+            &["inspect", "examples/kiefer/ex3", "examples/kiefer/organisation"]
+        )
+    );
+    insta::assert_snapshot!("discover_80", at(80, &["discover", "--from", "examples/kiefer"]));
+}
+
+#[test]
+fn auth_status_for_people() {
+    let arguments = ["auth", "status", "--from", "examples/kiefer", "--now", NOW];
+    insta::assert_snapshot!("auth_status_80", at(80, &arguments));
+}
+
+/// The sample with its servers so often that there are `count`.
+fn large(count: usize) -> Value {
+    let mut inventory = json(&["discover", "--from", "examples/kiefer", "--json"]);
+    let servers = inventory["servers"].as_array().unwrap().clone();
+    let many: Vec<Value> = (0..count)
+        .map(|number| {
+            let mut server = servers[number % servers.len()].clone();
+            let name = format!("MBX{number:03}");
+            server["fqdn"]["value"] = value!(format!("{}.kiefer.example", name.to_lowercase()));
+            server["fqdn"].as_object_mut().unwrap().remove("also");
+            server["name"] = value!(name);
+            server
+        })
+        .collect();
+    inventory["servers"] = value!(many);
+    inventory
+}
+
+#[test]
+fn two_hundred_servers_are_still_one_look() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("large.json");
+    std::fs::write(&file, large(200).to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    let text = at(100, &["diagnose", "--from", file, "--now", NOW]);
+    let matrix = text.lines().take_while(|line| !line.is_empty()).count();
+    assert!(matrix <= 45, "{matrix} lines of matrix\n{text}");
+    assert!(text.lines().count() < 400, "{} lines", text.lines().count());
+    let every = at(100, &["diagnose", "--from", file, "--now", NOW, "--every"]);
+    assert!(every.lines().count() > 4 * text.lines().count());
+    let found = json(&["diagnose", "--from", file, "--now", NOW, "--json"]);
+    assert_eq!(found["matrix"]["rows"].as_array().unwrap().len(), 201);
+}
+
+#[test]
+fn what_is_printed_is_what_the_schemas_say() {
+    let sample = ["--from", "examples/kiefer", "--now", NOW, "--json"];
+    let with = |command: &[&'static str]| [command, &sample[..]].concat();
+    conforms("inspect", &json(&["inspect", "examples/kiefer", "--json"]));
+    conforms(
+        "inventory",
+        &json(&["discover", "--from", "examples/kiefer", "--json"]),
+    );
+    conforms("diagnose", &json(&with(&["diagnose"])));
+    conforms("auth-status", &json(&with(&["auth", "status"])));
+    conforms("checks", &json(&["checks", "--json"]));
+}
+
+#[test]
+fn a_value_nobody_saw_is_left_out_and_named() {
+    let inspected = json(&[
+        "inspect",
+        "examples/kiefer/ex3/Get-ReceiveConnector.xml",
+        "--json",
+    ]);
+    for part in ["certificates", "connectors", "bindings", "servers"] {
+        for object in inspected[part].as_array().unwrap() {
+            let object = object.as_object().unwrap();
+            let unknown = object.get("unknown").and_then(Value::as_array);
+            for key in unknown.into_iter().flatten() {
+                assert!(!object.contains_key(key.as_str().unwrap()), "{part}: {key}");
+            }
+        }
+    }
+    assert!(stdout(&["inspect", "examples/kiefer/ex3"]).contains("not seen"));
+}
