@@ -5,6 +5,8 @@
 pub mod auth;
 pub mod checks;
 mod diagnosis;
+mod diff;
+mod forecast;
 mod merge;
 pub mod messages;
 mod policy;
@@ -12,6 +14,8 @@ mod severity;
 mod slots;
 
 pub use diagnosis::{Cell, CellState, Diagnosis, Matrix, Row, diagnose};
+pub use diff::{Difference, How, SettingChange, SlotChange, SlotLook, StoreChange, diff};
+pub use forecast::{Day, Forecast, Happening, Kind, Place, Unforeseen, forecast};
 pub use merge::merge;
 pub use policy::{AuthPolicy, AuthRule, Expiry, FrontEnd, Policy, PolicyError, Threshold};
 pub use slots::{Presents, SlotUse, is_named, slots, split_name_pair};

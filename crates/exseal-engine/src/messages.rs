@@ -29,6 +29,8 @@ pub struct Texts {
 pub struct Catalogue {
     /// Sentences by the finding's name, or `name.variant`.
     pub finding: BTreeMap<String, Texts>,
+    /// What stops when the certificate of a slot ends, by [`Slot::kind`](exseal_model::Slot::kind).
+    pub ends: BTreeMap<String, String>,
 }
 
 const ENGLISH: &str = include_str!("../messages/en.toml");

@@ -35,25 +35,13 @@ pub(crate) fn run(context: &Context, args: &DiscoverArgs) -> Result<Outcome, Com
         return Ok(Outcome::Done);
     }
     if let Some(path) = &args.output {
-        let cannot = |error: std::io::Error| {
-            CommandError::fixable(format!("cannot write {}: {error}", path.display()))
-        };
-        // Written whole beside the target and moved there: a full disk leaves the old inventory as it was.
-        let beside = path.with_extension("json.part");
-        let file = std::fs::File::create(&beside).map_err(cannot)?;
-        let mut writer = std::io::BufWriter::new(file);
-        serde_json::to_writer(&mut writer, &inventory).map_err(|error| cannot(error.into()))?;
-        std::io::Write::flush(&mut writer).map_err(cannot)?;
-        drop(writer);
-        std::fs::rename(&beside, path).map_err(cannot)?;
+        let mut content = serde_json::to_vec(&inventory).map_err(std::io::Error::from)?;
+        content.push(b'\n');
+        super::write(context, path, &content)?;
     }
     print(context, &summary(&inventory, context))?;
     if let Some(path) = &args.output {
-        context.say(&format!(
-            "written to {}; next: exseal diagnose --from {}",
-            path.display(),
-            path.display()
-        ));
+        context.say(&format!("next: exseal diagnose --from {}", path.display()));
     }
     Ok(Outcome::Done)
 }

@@ -5,12 +5,15 @@ mod checks;
 mod completion;
 mod demo;
 mod diagnose;
+mod diff;
 mod discover;
 mod explain;
+mod forecast;
 mod inspect;
 mod schema;
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -72,6 +75,8 @@ enum Command {
     Discover(discover::DiscoverArgs),
     Diagnose(diagnose::DiagnoseArgs),
     Auth(auth::AuthArgs),
+    Forecast(forecast::ForecastArgs),
+    Diff(diff::DiffArgs),
     Demo(demo::DemoArgs),
     Explain(explain::ExplainArgs),
     Checks(checks::ChecksArgs),
@@ -100,6 +105,8 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Discover(args) => discover::run(&context, args),
         Command::Diagnose(args) => diagnose::run(&context, args),
         Command::Auth(args) => auth::run(&context, args),
+        Command::Forecast(args) => forecast::run(&context, args),
+        Command::Diff(args) => diff::run(&context, args),
         Command::Demo(args) => demo::run(&context, args),
         Command::Explain(args) => explain::run(&context, args),
         Command::Checks(args) => checks::run(&context, args),
@@ -146,6 +153,37 @@ pub(crate) fn print(context: &Context, text: &str) -> Result<(), CommandError> {
     let mut out = anstream::AutoStream::new(std::io::stdout().lock(), choice);
     out.write_all(crate::view::paint::harmless(text).as_bytes())?;
     out.flush()?;
+    Ok(())
+}
+
+/// A value as JSON, as [`print_json`] prints it.
+pub(crate) fn json_text(value: &impl serde::Serialize) -> Result<String, CommandError> {
+    let mut text = serde_json::to_string_pretty(value).map_err(std::io::Error::from)?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// Writes a file, whole beside its place and moved there: a full disk leaves the old one as it was.
+///
+/// `-` is standard output. Windows PowerShell's `>` would make UTF-16 of it, so commands offer to write files themselves.
+pub(crate) fn write(context: &Context, path: &Path, content: &[u8]) -> Result<(), CommandError> {
+    if path.as_os_str() == "-" {
+        let mut out = std::io::stdout().lock();
+        out.write_all(content)?;
+        out.flush()?;
+        return Ok(());
+    }
+    let cannot =
+        |error: std::io::Error| CommandError::fixable(format!("cannot write {}: {error}", path.display()));
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let beside = path.with_file_name(name);
+    std::fs::write(&beside, content).map_err(cannot)?;
+    std::fs::rename(&beside, path).map_err(|error| {
+        let _ = std::fs::remove_file(&beside);
+        cannot(error)
+    })?;
+    context.say(&format!("written to {}", path.display()));
     Ok(())
 }
 

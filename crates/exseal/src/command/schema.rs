@@ -13,7 +13,7 @@ use crate::context::Context;
 #[derive(Args, Debug)]
 #[command(hide = true)]
 pub(crate) struct SchemaArgs {
-    /// inspect, inventory, diagnose, auth-status or checks
+    /// auth-status, checks, diagnose, diff, forecast, inspect or inventory
     #[arg(required_unless_present = "all")]
     name: Option<String>,
 
@@ -31,6 +31,8 @@ pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
         ("auth-status", of::<exseal_engine::auth::AuthStatus>()),
         ("checks", of::<Vec<super::checks::CheckLine>>()),
         ("diagnose", of::<exseal_engine::Diagnosis>()),
+        ("diff", of::<exseal_engine::Difference>()),
+        ("forecast", of::<exseal_engine::Forecast>()),
         ("inspect", of::<crate::view::inspect::Inspected>()),
         ("inventory", of::<exseal_model::Inventory>()),
     ]

@@ -2,7 +2,9 @@
 
 pub(crate) mod auth;
 pub(crate) mod diagnose;
+pub(crate) mod diff;
 pub(crate) mod discover;
+pub(crate) mod forecast;
 pub(crate) mod inspect;
 mod inspect_schema;
 pub(crate) mod matrix;

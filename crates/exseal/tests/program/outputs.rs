@@ -40,6 +40,73 @@ fn auth_status_for_people() {
     insta::assert_snapshot!("auth_status_80", at(80, &arguments));
 }
 
+#[test]
+fn the_forecast_for_people_and_calendars() {
+    let arguments = ["forecast", "--from", "examples/kiefer", "--now", NOW];
+    insta::assert_snapshot!("forecast_80", at(80, &arguments));
+    insta::assert_snapshot!(
+        "forecast_40",
+        at(40, &[&arguments[..], &["--until", "2026-12-31"]].concat())
+    );
+    let calendar = at(
+        80,
+        &[&arguments[..], &["--ics", "--until", "2027-07-01"]].concat(),
+    );
+    assert!(
+        calendar
+            .split_terminator("\r\n")
+            .all(|line| line.len() <= 75 && !line.contains('\n'))
+    );
+    insta::assert_snapshot!("forecast_ics", calendar.replace("\r\n", "\n"));
+}
+
+#[test]
+fn a_day_is_told_to_its_end_and_once() {
+    let forecast = json(&[
+        "forecast",
+        "--from",
+        "examples/kiefer",
+        "--now",
+        NOW,
+        "--json",
+        "--until",
+        "2026-12-06",
+    ]);
+    let days = forecast["days"].as_array().unwrap();
+    let dates: Vec<&str> = days.iter().map(|day| day["date"].as_str().unwrap()).collect();
+    assert_eq!(
+        dates,
+        ["2026-12-01", "2026-12-06"],
+        "an end at 23:59:59 is on its day"
+    );
+}
+
+/// The sample with one thing changed: EX2 answers POP with another certificate, and a certificate left EX1.
+fn changed() -> Value {
+    let mut inventory = json(&["discover", "--from", "examples/kiefer", "--json"]);
+    let servers = inventory["servers"].as_array_mut().unwrap();
+    servers[0]["my"]["items"].as_array_mut().unwrap().remove(0);
+    servers[1]["pop"]["x509_certificate_name"]["value"] = value!("mail.kiefer.example");
+    inventory
+}
+
+#[test]
+fn a_difference_names_slots_stores_and_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("later.json");
+    std::fs::write(&file, changed().to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    insta::assert_snapshot!("diff_80", at(80, &["diff", "examples/kiefer", file]));
+    conforms("diff", &json(&["diff", "examples/kiefer", file, "--json"]));
+    let code = |arguments: &[&str]| crate::run(arguments).status.code();
+    assert_eq!(code(&["diff", "examples/kiefer", file, "--exit-code"]), Some(3));
+    assert_eq!(
+        code(&["diff", "examples/kiefer", "examples/kiefer", "--exit-code"]),
+        Some(0)
+    );
+    assert_eq!(stdout(&["diff", file, file]), "no difference\n");
+}
+
 /// The sample with its servers so often that there are `count`.
 fn large(count: usize) -> Value {
     let mut inventory = json(&["discover", "--from", "examples/kiefer", "--json"]);
@@ -84,6 +151,7 @@ fn what_is_printed_is_what_the_schemas_say() {
         &json(&["discover", "--from", "examples/kiefer", "--json"]),
     );
     conforms("diagnose", &json(&with(&["diagnose"])));
+    conforms("forecast", &json(&with(&["forecast"])));
     conforms("auth-status", &json(&with(&["auth", "status"])));
     conforms("checks", &json(&["checks", "--json"]));
 }

@@ -1,0 +1,302 @@
+//! `exseal forecast` for people and calendars.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use exseal_engine::{Day, Forecast, Happening, Kind, Place};
+use exseal_model::Slot;
+use jiff::Timestamp;
+
+use super::paint::{self, BOLD, DIM, styled, wrapped};
+use crate::context::Context;
+
+/// A line a day; the words of a line name what happens, where, and what stops.
+pub(crate) fn text(forecast: &Forecast, context: &Context) -> String {
+    const INDENT: &str = "            ";
+    let mut out = String::new();
+    for one in &forecast.ended {
+        let line = format!(
+            "{}  {} ended and is still presented: {}{}",
+            styled(
+                paint::severity(one.severity),
+                &format!("{:10}", context.day(one.at))
+            ),
+            certificate(one),
+            places(&one.places),
+            stops(one)
+        );
+        out.push_str(&wrapped_at(&line, INDENT, context));
+    }
+    for day in &forecast.days {
+        let worst = day.happenings.iter().map(|one| one.severity).max();
+        let date = day.date.to_string();
+        let date = worst.map_or_else(|| date.clone(), |worst| styled(paint::severity(worst), &date));
+        let said: Vec<String> = day.happenings.iter().map(words).collect();
+        let line = format!(
+            "{date}  {}: {}",
+            away(day, forecast.now, context),
+            said.join("; and ")
+        );
+        out.push_str(&wrapped_at(&line, INDENT, context));
+    }
+    if forecast.days.is_empty() {
+        let until = forecast
+            .until
+            .map_or_else(String::new, |until| format!(" until {}", context.day(until)));
+        let _ = writeln!(out, "nothing is to come{until}");
+    }
+    let mut reasons: BTreeMap<&str, Vec<Place>> = BTreeMap::new();
+    for one in &forecast.unknown {
+        reasons.entry(&one.because).or_default().push(one.place.clone());
+    }
+    for (because, of) in reasons {
+        let line = format!("cannot tell about {}, because {because}", places(&of));
+        for line in wrapped(&line, "  ", "      ", context.width).lines() {
+            let _ = writeln!(out, "{}", styled(DIM, line));
+        }
+    }
+    let _ = writeln!(
+        out,
+        "{}",
+        styled(DIM, &format!("as of {}", context.time(forecast.now)))
+    );
+    out
+}
+
+fn wrapped_at(line: &str, indent: &str, context: &Context) -> String {
+    // A narrow terminal has no room for a column of dates.
+    let indent = if context.width < 60 { "  " } else { indent };
+    wrapped(line, "", indent, context.width)
+}
+
+/// `in 12 days`, counted from day to day in the person's zone.
+fn away(day: &Day, now: Timestamp, context: &Context) -> String {
+    let today = now.to_zoned(context.zone.clone()).date();
+    match today.until(day.date).map(|span| span.get_days()) {
+        Ok(0) => "today".to_owned(),
+        Ok(1) => "tomorrow".to_owned(),
+        Ok(days) => format!("in {days} days"),
+        Err(_) => "far away".to_owned(),
+    }
+}
+
+/// What happens, in words.
+fn words(one: &Happening) -> String {
+    let what = match one.kind {
+        Kind::Ends => "ends",
+        Kind::RenewalDue => "is due for renewal",
+        Kind::BecomesCurrent => "becomes the current Auth certificate",
+    };
+    let bold = styled(BOLD, what);
+    match one.kind {
+        Kind::BecomesCurrent => format!("{} {bold}", certificate(one)),
+        Kind::Ends | Kind::RenewalDue => {
+            format!(
+                "{} {bold}: {}{}",
+                certificate(one),
+                places(&one.places),
+                stops(one)
+            )
+        }
+    }
+}
+
+fn stops(one: &Happening) -> String {
+    if one.stops.is_empty() {
+        String::new()
+    } else {
+        format!(" → {}", one.stops.join("; "))
+    }
+}
+
+/// The subject's common name, and so much of the thumbprint as people tell certificates apart by.
+fn certificate(one: &Happening) -> String {
+    let name = one
+        .subject
+        .split(", ")
+        .find_map(|part| part.strip_prefix("CN="))
+        .unwrap_or(&one.subject);
+    let thumbprint = one.thumbprint.to_string();
+    let short = thumbprint.get(..8).unwrap_or(&thumbprint);
+    format!("{name} ({short}…)")
+}
+
+/// `front-end/*:443, pop on ex1, ex2; send-connector/x`, long lists cut with their number.
+pub(crate) fn places(places: &[Place]) -> String {
+    const NAMED: usize = 4;
+    let mut by_server: BTreeMap<Option<&str>, Vec<&Slot>> = BTreeMap::new();
+    for place in places {
+        by_server
+            .entry(place.server.as_deref())
+            .or_default()
+            .push(&place.slot);
+    }
+    // Servers of which the same is true share a part.
+    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    for (server, slots) in by_server {
+        let slots = slot_words(&slots);
+        let at = groups
+            .iter()
+            .position(|(own, servers)| *own == slots && servers.is_empty() == server.is_none());
+        match (at.and_then(|at| groups.get_mut(at)), server) {
+            (Some((_, servers)), Some(server)) => servers.push(server),
+            _ => groups.push((slots, server.into_iter().collect())),
+        }
+    }
+    let parts: Vec<String> = groups
+        .iter()
+        .map(|(slots, servers)| match servers.split_at_checked(NAMED) {
+            _ if servers.is_empty() => slots.clone(),
+            Some((named, [_, ..])) => format!(
+                "{slots} on {} and {} more",
+                named.join(", "),
+                servers.len() - NAMED
+            ),
+            _ => format!("{slots} on {}", servers.join(", ")),
+        })
+        .collect();
+    parts.join("; ")
+}
+
+/// Slots by their ids; several receive connectors of a server as their number.
+fn slot_words(slots: &[&Slot]) -> String {
+    let is_connector = |slot: &&&Slot| matches!(slot, Slot::ReceiveConnector(_));
+    let connectors = slots.iter().filter(is_connector).count();
+    let mut words: Vec<String> = slots
+        .iter()
+        .filter(|slot| connectors < 2 || !is_connector(slot))
+        .map(ToString::to_string)
+        .collect();
+    if connectors > 1 {
+        words.push(format!("{connectors} receive connectors"));
+    }
+    words.join(", ")
+}
+
+/// An iCalendar (RFC 5545) with a whole-day event a day, that a person's calendar can subscribe to or import.
+///
+/// The same forecast gives the same ids, so that importing again replaces what was imported.
+pub(crate) fn calendar(forecast: &Forecast, context: &Context) -> String {
+    let stamp = forecast.now.strftime("%Y%m%dT%H%M%SZ").to_string();
+    let mut out = String::new();
+    for line in [
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//exseal//forecast//EN",
+        "CALSCALE:GREGORIAN",
+        "METHOD:PUBLISH",
+    ] {
+        content_line(line, &mut out);
+    }
+    for day in &forecast.days {
+        let said: Vec<String> = day.happenings.iter().map(words).collect();
+        let said: Vec<String> = said
+            .iter()
+            .map(|text| anstream::adapter::strip_str(text).to_string())
+            .collect();
+        let first = day.happenings.iter().max_by_key(|one| one.severity);
+        let summary = match (first, day.happenings.len()) {
+            (Some(first), count) => {
+                let what = match first.kind {
+                    Kind::Ends => "ends",
+                    Kind::RenewalDue => "is due for renewal",
+                    Kind::BecomesCurrent => "becomes the current Auth certificate",
+                };
+                let more = if count > 1 {
+                    format!(" and {} more", count - 1)
+                } else {
+                    String::new()
+                };
+                format!("Exchange: {} {what}{more}", certificate(first))
+            }
+            (None, _) => continue,
+        };
+        let next = day.date.tomorrow().unwrap_or(day.date);
+        let ends = day.happenings.iter().any(|one| one.kind == Kind::Ends);
+        for line in [
+            "BEGIN:VEVENT".to_owned(),
+            format!("UID:{}@exseal", day.date.strftime("%Y%m%d")),
+            format!("DTSTAMP:{stamp}"),
+            format!("DTSTART;VALUE=DATE:{}", day.date.strftime("%Y%m%d")),
+            format!("DTEND;VALUE=DATE:{}", next.strftime("%Y%m%d")),
+            format!("SUMMARY:{}", escaped(&summary)),
+            format!(
+                "DESCRIPTION:{}",
+                escaped(&format!(
+                    "{}\nas of {}",
+                    said.join("\n"),
+                    context.time(forecast.now)
+                ))
+            ),
+            "TRANSP:TRANSPARENT".to_owned(),
+        ] {
+            content_line(&line, &mut out);
+        }
+        if ends {
+            for line in [
+                "BEGIN:VALARM".to_owned(),
+                "ACTION:DISPLAY".to_owned(),
+                format!("DESCRIPTION:{}", escaped(&summary)),
+                "TRIGGER:-P14D".to_owned(),
+                "END:VALARM".to_owned(),
+            ] {
+                content_line(&line, &mut out);
+            }
+        }
+        content_line("END:VEVENT", &mut out);
+    }
+    content_line("END:VCALENDAR", &mut out);
+    out
+}
+
+/// RFC 5545 §3.3.11.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\\' | ';' | ',' => {
+                out.push('\\');
+                out.push(character);
+            }
+            '\n' => out.push_str("\\n"),
+            other if other.is_control() => {}
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// A line of at most 75 octets, folded behind it (RFC 5545 §3.1).
+fn content_line(line: &str, out: &mut String) {
+    let mut used = 0;
+    for character in line.chars() {
+        if used + character.len_utf8() > 75 {
+            out.push_str("\r\n ");
+            used = 1;
+        }
+        used += character.len_utf8();
+        out.push(character);
+    }
+    out.push_str("\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_folded_between_characters() {
+        let mut out = String::new();
+        content_line(&format!("SUMMARY:{}", "ä".repeat(60)), &mut out);
+        let lines: Vec<&str> = out.split_terminator("\r\n").collect();
+        assert_eq!(lines.len(), 2);
+        assert!(lines.iter().all(|line| line.len() <= 75));
+        assert!(lines[1].starts_with(' '));
+        assert_eq!(lines.concat().replace(' ', "").chars().count(), 68);
+    }
+
+    #[test]
+    fn what_means_something_to_a_calendar_is_escaped() {
+        assert_eq!(escaped("a,b;c\\d\ne\r"), "a\\,b\\;c\\\\d\\ne");
+    }
+}
