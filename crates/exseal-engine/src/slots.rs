@@ -36,6 +36,15 @@ impl SlotUse {
             Presents::Nothing(_) | Presents::NoMatch(_) | Presents::Unknown(_) => None,
         }
     }
+
+    /// The source that shows what it presents.
+    #[must_use]
+    pub const fn source(&self) -> Option<SourceId> {
+        match &self.presents {
+            Presents::Certificate(_, source) | Presents::Nothing(source) | Presents::NoMatch(source) => Some(*source),
+            Presents::Unknown(_) => None,
+        }
+    }
 }
 
 /// The name setup gives the site that clients reach.

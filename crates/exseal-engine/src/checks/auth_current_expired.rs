@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     about: "the current Auth certificate is past its end",
     severities: &[Severity::Critical],
     scenarios: &[21],
+    pains: &[32, 36],
     run,
 };
 

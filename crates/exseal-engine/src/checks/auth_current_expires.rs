@@ -10,6 +10,7 @@ pub(super) const CHECK: Check = Check {
     about: "the current Auth certificate nears its end",
     severities: &[Severity::Info, Severity::Warning, Severity::Error],
     scenarios: &[20],
+    pains: &[32],
     run,
 };
 

@@ -10,6 +10,7 @@ pub(super) const CHECK: Check = Check {
     about: "a server's store lacks the next Auth certificate",
     severities: &[Severity::Warning],
     scenarios: &[24, 69],
+    pains: &[34],
     run,
 };
 

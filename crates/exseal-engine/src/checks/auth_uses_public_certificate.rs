@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     about: "a CA's certificate stands where the organisation's own self-signed Auth certificate belongs",
     severities: &[Severity::Warning],
     scenarios: &[20, 59],
+    pains: &[39],
     run,
 };
 

@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     about: "the certificate of the back end does not cover the server's own name",
     severities: &[Severity::Warning],
     scenarios: &[9, 60],
+    pains: &[18],
     run,
 };
 
@@ -46,7 +47,7 @@ fn run(context: &Context<'_>, report: &mut Report) {
                 .with("fqdn", full)
                 .saw(
                     context.inventory,
-                    super::back_end_unbound::source(one),
+                    one.source(),
                     format!("certificate {}", certificate.thumbprint),
                 )
                 .say();

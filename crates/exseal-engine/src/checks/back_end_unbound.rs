@@ -1,27 +1,18 @@
 //! Nothing is bound to the back end.
 
-use exseal_model::{Severity, Slot, SourceId};
+use exseal_model::{Severity, Slot};
 
 use super::{Check, Context, Report};
-use crate::slots::{Presents, SlotUse};
+use crate::slots::Presents;
 
 pub(super) const CHECK: Check = Check {
     name: "back-end-unbound",
     about: "the https binding of Exchange Back End has no certificate, or is not there",
     severities: &[Severity::Critical],
     scenarios: &[1, 5, 6],
+    pains: &[15, 18],
     run,
 };
-
-/// The source that shows what a slot presents.
-pub(super) const fn source(one: &SlotUse) -> Option<SourceId> {
-    match &one.presents {
-        Presents::Certificate(_, source) | Presents::Nothing(source) | Presents::NoMatch(source) => {
-            Some(*source)
-        }
-        Presents::Unknown(_) => None,
-    }
-}
 
 fn run(context: &Context<'_>, report: &mut Report) {
     for (at, server) in context

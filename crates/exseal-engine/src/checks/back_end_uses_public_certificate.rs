@@ -10,6 +10,7 @@ pub(super) const CHECK: Check = Check {
     about: "the back end presents the client-facing certificate instead of the server's own",
     severities: &[Severity::Warning],
     scenarios: &[4, 9],
+    pains: &[17, 18],
     run,
 };
 
@@ -43,7 +44,7 @@ fn run(context: &Context<'_>, report: &mut Report) {
                 .with("end", super::day(certificate.not_after))
                 .saw(
                     context.inventory,
-                    super::back_end_unbound::source(one),
+                    one.source(),
                     format!("certificate {}", certificate.thumbprint),
                 )
                 .say();

@@ -11,6 +11,7 @@ pub(super) const CHECK: Check = Check {
     about: "an IIS or http.sys binding names a certificate that the server's store lacks",
     severities: &[Severity::Critical],
     scenarios: &[1, 5, 10, 42],
+    pains: &[15],
     run,
 };
 

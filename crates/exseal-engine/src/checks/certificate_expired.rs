@@ -10,6 +10,7 @@ pub(super) const CHECK: Check = Check {
     about: "a certificate that a slot presents, or that is enabled for a service, is past its end",
     severities: &[Severity::Warning, Severity::Error, Severity::Critical],
     scenarios: &[3, 7, 8, 13, 27, 48],
+    pains: &[26, 48],
     run,
 };
 

@@ -10,6 +10,7 @@ pub(super) const CHECK: Check = Check {
     about: "a certificate that a slot presents has only a small part of its lifetime left",
     severities: &[Severity::Notice, Severity::Warning, Severity::Error],
     scenarios: &[7, 59],
+    pains: &[48],
     run,
 };
 

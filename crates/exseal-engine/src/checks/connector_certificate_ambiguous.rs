@@ -10,6 +10,7 @@ pub(super) const CHECK: Check = Check {
     about: "a connector's TlsCertificateName matches more than one certificate",
     severities: &[Severity::Notice, Severity::Warning],
     scenarios: &[39, 52],
+    pains: &[2, 4],
     run,
 };
 

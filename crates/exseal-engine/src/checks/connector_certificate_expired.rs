@@ -10,6 +10,7 @@ pub(super) const CHECK: Check = Check {
     about: "the certificate that a connector's TlsCertificateName matches is past its end",
     severities: &[Severity::Error],
     scenarios: &[38, 48],
+    pains: &[1],
     run,
 };
 

@@ -10,6 +10,7 @@ pub(super) const CHECK: Check = Check {
     about: "a connector's TlsCertificateName is not <I>issuer<S>subject",
     severities: &[Severity::Error],
     scenarios: &[37],
+    pains: &[11],
     run,
 };
 

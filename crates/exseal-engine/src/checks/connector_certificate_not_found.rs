@@ -11,6 +11,7 @@ pub(super) const CHECK: Check = Check {
     about: "a connector's TlsCertificateName matches no certificate of a store that was seen whole",
     severities: &[Severity::Error],
     scenarios: &[38, 50],
+    pains: &[1, 3, 10],
     run,
 };
 

@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     about: "the client-facing certificate does not cover the host name of a URL that clients are given",
     severities: &[Severity::Error],
     scenarios: &[30],
+    pains: &[24],
     run,
 };
 
@@ -99,7 +100,7 @@ fn run(context: &Context<'_>, report: &mut Report) {
                 .with("places", places.join("; "))
                 .saw(
                     context.inventory,
-                    super::back_end_unbound::source(one),
+                    one.source(),
                     format!("certificate {}", certificate.thumbprint),
                 )
                 .say();

@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     about: "127.0.0.1:443 presents another certificate than *:443",
     severities: &[Severity::Notice, Severity::Warning],
     scenarios: &[41],
+    pains: &[],
     run,
 };
 
@@ -47,12 +48,12 @@ fn run(context: &Context<'_>, report: &mut Report) {
             .with("general", one)
             .saw(
                 context.inventory,
-                super::back_end_unbound::source(general),
+                general.source(),
                 format!("*:443 = {one}"),
             )
             .saw(
                 context.inventory,
-                super::back_end_unbound::source(loopback),
+                loopback.source(),
                 format!("127.0.0.1:443 = {other}"),
             )
             .say();

@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     about: "the client-facing binding presents a self-signed certificate",
     severities: &[Severity::Warning],
     scenarios: &[4, 15, 58],
+    pains: &[],
     run,
 };
 
@@ -41,7 +42,7 @@ fn run(context: &Context<'_>, report: &mut Report) {
                 .with("subject", &certificate.subject)
                 .saw(
                     context.inventory,
-                    super::back_end_unbound::source(one),
+                    one.source(),
                     format!("certificate {}", certificate.thumbprint),
                 )
                 .say();

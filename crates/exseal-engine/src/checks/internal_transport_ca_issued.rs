@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     about: "the internal transport certificate was issued by a CA instead of being the server's own",
     severities: &[Severity::Warning, Severity::Error],
     scenarios: &[23, 40],
+    pains: &[5, 6],
     run,
 };
 

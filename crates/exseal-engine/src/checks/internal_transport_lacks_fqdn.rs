@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     about: "the internal transport certificate does not hold the server's FQDN",
     severities: &[Severity::Warning],
     scenarios: &[23, 40],
+    pains: &[5],
     run,
 };
 

@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     about: "no internal transport certificate is configured, or the server's store lacks it",
     severities: &[Severity::Error],
     scenarios: &[13, 23, 78],
+    pains: &[7, 13],
     run,
 };
 

@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     about: "an RSA key below 2048 bits, or an elliptic one below 256",
     severities: &[Severity::Warning],
     scenarios: &[14],
+    pains: &[],
     run,
 };
 

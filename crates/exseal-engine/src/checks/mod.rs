@@ -51,6 +51,8 @@ pub struct Check {
     pub severities: &'static [Severity],
     /// The situations of facts/scenarios.md that it shows, by number.
     pub scenarios: &'static [u8],
+    /// The pains of facts/peers-and-pains.md §2 that it answers, by number.
+    pub pains: &'static [u8],
     /// The check itself.
     pub run: fn(&Context<'_>, &mut Report),
 }

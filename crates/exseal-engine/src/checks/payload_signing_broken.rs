@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     about: "certificate objects came without SerializationData: only RawData survived",
     severities: &[Severity::Warning],
     scenarios: &[2, 6, 21],
+    pains: &[36],
     run,
 };
 

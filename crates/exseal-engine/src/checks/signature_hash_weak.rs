@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     about: "a certificate is signed with SHA-1 or weaker",
     severities: &[Severity::Info, Severity::Error],
     scenarios: &[14],
+    pains: &[],
     run,
 };
 

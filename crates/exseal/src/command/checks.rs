@@ -23,6 +23,7 @@ pub(crate) struct CheckLine {
     about: &'static str,
     severities: Vec<exseal_model::Severity>,
     scenarios: Vec<u8>,
+    pains: Vec<u8>,
 }
 
 pub(crate) fn lines() -> Vec<CheckLine> {
@@ -32,6 +33,7 @@ pub(crate) fn lines() -> Vec<CheckLine> {
             about: check.about,
             severities: check.severities.to_vec(),
             scenarios: check.scenarios.to_vec(),
+            pains: check.pains.to_vec(),
         })
         .collect()
 }
