@@ -41,7 +41,9 @@ impl SlotUse {
     #[must_use]
     pub const fn source(&self) -> Option<SourceId> {
         match &self.presents {
-            Presents::Certificate(_, source) | Presents::Nothing(source) | Presents::NoMatch(source) => Some(*source),
+            Presents::Certificate(_, source) | Presents::Nothing(source) | Presents::NoMatch(source) => {
+                Some(*source)
+            }
             Presents::Unknown(_) => None,
         }
     }

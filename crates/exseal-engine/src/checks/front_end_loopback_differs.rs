@@ -46,11 +46,7 @@ fn run(context: &Context<'_>, report: &mut Report) {
             .slot(&loopback.slot)
             .with("thumbprint", other)
             .with("general", one)
-            .saw(
-                context.inventory,
-                general.source(),
-                format!("*:443 = {one}"),
-            )
+            .saw(context.inventory, general.source(), format!("*:443 = {one}"))
             .saw(
                 context.inventory,
                 loopback.source(),

@@ -3,31 +3,79 @@
 //! A check looks at a [`Context`] and tells a [`Report`] what is wrong, or that it cannot tell. It never decides on
 //! what was not seen. Its sentences are in `messages/en.toml`, its page is `docs/findings/<name>.md`.
 
+mod another_renewer_at_work;
+mod auth_certificates_left_over;
 mod auth_current_expired;
 mod auth_current_expires;
 mod auth_current_missing;
 mod auth_next_missing;
+mod auth_next_overdue;
+mod auth_not_exportable;
 mod auth_uses_public_certificate;
+mod auto_enrolled_certificate_wins;
 mod back_end_lacks_server_names;
+mod back_end_made_by_iis_manager;
+mod back_end_of_internal_ca;
 mod back_end_unbound;
 mod back_end_uses_public_certificate;
+mod binding_sources_disagree;
+mod bound_certificate_in_wrong_store;
 mod bound_certificate_not_in_store;
 mod certificate_expired;
 mod certificate_expires;
+mod certificate_in_web_hosting_store;
+mod certificate_left_over;
+mod certificate_status_not_valid;
+mod certificate_without_key;
+mod client_protocol_name_matches_nothing;
+mod client_protocol_wildcard;
+mod component_inactive;
 mod connector_certificate_ambiguous;
 mod connector_certificate_expired;
 mod connector_certificate_name_malformed;
 mod connector_certificate_not_found;
+mod connector_name_on_internal_connector;
+mod connector_names_outdated_certificate;
+mod ecc_certificate_unsupported;
+mod edge_default_ca_issued;
+mod exchange_service_down;
+mod federation_certificate_expires;
+mod front_end_differs_between_servers;
 mod front_end_lacks_names;
 mod front_end_loopback_differs;
 mod front_end_self_signed;
+mod front_end_unbound;
+mod front_end_unexpected_issuer;
+mod hub_connector_on_port_25;
+mod hybrid_certificate_not_found;
+mod hybrid_connector_names_differ;
 mod internal_transport_ca_issued;
+mod internal_transport_is_auth_certificate;
 mod internal_transport_lacks_fqdn;
 mod internal_transport_missing;
 mod key_too_short;
+mod network_service_lacks_key_access;
+mod next_update_would_fail;
+mod older_exchange_beside;
 mod payload_signing_broken;
+mod payload_signing_switched_off;
+mod pending_request_left_over;
+mod public_lifetime_too_long;
+mod queue_waits_for_tls;
+mod receive_connector_fqdn_illegal;
 mod report;
+mod root_for_exchange_online_missing;
+mod root_holds_old_copies;
+mod rsa_key_in_ksp;
+mod send_connector_never_uses_tls;
+mod service_disabled_by_a_person;
+mod services_disabled_by_setup;
 mod signature_hash_weak;
+mod specific_binding_wins;
+mod starttls_not_offered;
+mod subjects_repeat;
+mod thumbprint_referred_to_elsewhere;
+mod transport_reports_certificate_fault;
 
 use std::collections::{HashMap, HashSet};
 
@@ -59,30 +107,78 @@ pub struct Check {
 
 /// Every check, in the order of their names.
 pub const ALL: &[Check] = &[
+    another_renewer_at_work::CHECK,
+    auth_certificates_left_over::CHECK,
     auth_current_expired::CHECK,
     auth_current_expires::CHECK,
     auth_current_missing::CHECK,
     auth_next_missing::CHECK,
+    auth_next_overdue::CHECK,
+    auth_not_exportable::CHECK,
     auth_uses_public_certificate::CHECK,
+    auto_enrolled_certificate_wins::CHECK,
     back_end_lacks_server_names::CHECK,
+    back_end_made_by_iis_manager::CHECK,
+    back_end_of_internal_ca::CHECK,
     back_end_unbound::CHECK,
     back_end_uses_public_certificate::CHECK,
+    binding_sources_disagree::CHECK,
+    bound_certificate_in_wrong_store::CHECK,
     bound_certificate_not_in_store::CHECK,
     certificate_expired::CHECK,
     certificate_expires::CHECK,
+    certificate_in_web_hosting_store::CHECK,
+    certificate_left_over::CHECK,
+    certificate_status_not_valid::CHECK,
+    certificate_without_key::CHECK,
+    client_protocol_name_matches_nothing::CHECK,
+    client_protocol_wildcard::CHECK,
+    component_inactive::CHECK,
     connector_certificate_ambiguous::CHECK,
     connector_certificate_expired::CHECK,
     connector_certificate_name_malformed::CHECK,
     connector_certificate_not_found::CHECK,
+    connector_name_on_internal_connector::CHECK,
+    connector_names_outdated_certificate::CHECK,
+    ecc_certificate_unsupported::CHECK,
+    edge_default_ca_issued::CHECK,
+    exchange_service_down::CHECK,
+    federation_certificate_expires::CHECK,
+    front_end_differs_between_servers::CHECK,
     front_end_lacks_names::CHECK,
     front_end_loopback_differs::CHECK,
     front_end_self_signed::CHECK,
+    front_end_unbound::CHECK,
+    front_end_unexpected_issuer::CHECK,
+    hub_connector_on_port_25::CHECK,
+    hybrid_certificate_not_found::CHECK,
+    hybrid_connector_names_differ::CHECK,
     internal_transport_ca_issued::CHECK,
+    internal_transport_is_auth_certificate::CHECK,
     internal_transport_lacks_fqdn::CHECK,
     internal_transport_missing::CHECK,
     key_too_short::CHECK,
+    network_service_lacks_key_access::CHECK,
+    next_update_would_fail::CHECK,
+    older_exchange_beside::CHECK,
     payload_signing_broken::CHECK,
+    payload_signing_switched_off::CHECK,
+    pending_request_left_over::CHECK,
+    public_lifetime_too_long::CHECK,
+    queue_waits_for_tls::CHECK,
+    receive_connector_fqdn_illegal::CHECK,
+    root_for_exchange_online_missing::CHECK,
+    root_holds_old_copies::CHECK,
+    rsa_key_in_ksp::CHECK,
+    send_connector_never_uses_tls::CHECK,
+    service_disabled_by_a_person::CHECK,
+    services_disabled_by_setup::CHECK,
     signature_hash_weak::CHECK,
+    specific_binding_wins::CHECK,
+    starttls_not_offered::CHECK,
+    subjects_repeat::CHECK,
+    thumbprint_referred_to_elsewhere::CHECK,
+    transport_reports_certificate_fault::CHECK,
 ];
 
 /// What a check may look at; what several of them need is worked out once.

@@ -37,6 +37,8 @@ pub struct Recipe {
     pub signature: &'static str,
     pub bits: usize,
     pub serial: u8,
+    /// A key on the curve P-256 instead of an RSA one.
+    pub elliptic: bool,
 }
 
 pub const SHA256: &str = "1.2.840.113549.1.1.11";
@@ -66,6 +68,7 @@ impl Recipe {
             signature: SHA256,
             bits: 2048,
             serial: 1,
+            elliptic: false,
         }
     }
 
@@ -100,10 +103,17 @@ impl Recipe {
         let mut modulus = vec![0xb5; self.bits / 8];
         modulus.insert(0, 0);
         let key = sequence(&[element(2, &modulus), element(2, &[1, 0, 1])]);
-        let spki = sequence(&[
+        let rsa = sequence(&[
             sequence(&[oid("1.2.840.113549.1.1.1"), vec![5, 0]]),
             element(3, &[&[0], key.as_slice()].concat()),
         ]);
+        let point = [&[0, 4][..], &[0x5a; 64]].concat();
+        let curve = sequence(&[oid("1.2.840.10045.2.1"), oid("1.2.840.10045.3.1.7")]);
+        let spki = if self.elliptic {
+            sequence(&[curve, element(3, &point)])
+        } else {
+            rsa
+        };
         let mut tbs = vec![
             element(0xa0, &element(2, &[2])),
             element(2, &[self.serial]),
@@ -355,4 +365,58 @@ impl Organisation {
     pub fn diagnose_by(self, policy: &Policy) -> Diagnosis {
         diagnose(&merge([self.inventory]), policy, now())
     }
+}
+
+/// One damage to two healthy servers gives findings of these names, of the first server or the organisation; returns them.
+pub fn gives(names: &[&str], damage: impl FnOnce(&mut Organisation)) -> Vec<exseal_model::Finding> {
+    let mut organisation = healthy(2);
+    damage(&mut organisation);
+    let diagnosis = organisation.diagnose();
+    let mut found: Vec<&str> = diagnosis
+        .findings
+        .iter()
+        .map(|finding| finding.name.as_str())
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    let mut wanted = names.to_vec();
+    wanted.sort_unstable();
+    assert_eq!(found, wanted);
+    for finding in &diagnosis.findings {
+        let check = exseal_engine::checks::ALL
+            .iter()
+            .find(|check| check.name == finding.name)
+            .expect("a check of that name");
+        assert!(
+            check.severities.contains(&finding.severity),
+            "{} gives {}",
+            finding.name,
+            finding.severity
+        );
+        assert!(!finding.evidence.is_empty(), "{} has evidence", finding.name);
+        let sentences = [
+            &finding.wanted,
+            &finding.found,
+            &finding.consequence.text,
+            &finding.cause,
+            &finding.fix,
+        ];
+        for sentence in sentences {
+            assert!(
+                !sentence.is_empty() && !sentence.contains(['{', '}']),
+                "{}: {sentence}",
+                finding.name
+            );
+        }
+        // What follows from it may show on other servers too; the damage itself is the first server's.
+        if finding.server.is_some() && finding.name == names[0] {
+            assert_eq!(
+                finding.server.as_deref(),
+                Some("ex1.kiefer.example"),
+                "{}",
+                finding.name
+            );
+        }
+    }
+    diagnosis.findings
 }
