@@ -1,5 +1,11 @@
 //! Further checks, as in `checks.rs`: one damage each, the exact finding, and nothing unrelated.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::allow_attributes,
+    reason = "a test may fail by panicking"
+)]
+
 mod support;
 
 use exseal_engine::checks::ALL;
@@ -204,6 +210,21 @@ damage!(
     a_connector_without_a_fitting_certificate_offers_no_tls,
     ["starttls-not-offered"],
     |o| {
+        let cmdlet = o.cmdlet;
+        o.connector(0).fqdn = Observed::seen("relay.kiefer.example".to_owned(), cmdlet);
+        o.connector(0).auth_mechanism = Observed::seen(vec!["Tls".to_owned()], cmdlet);
+    }
+);
+
+damage!(
+    a_name_match_without_smtp_may_fail,
+    ["starttls-not-offered"],
+    |o| {
+        o.put(
+            0,
+            &Recipe::issued("relay.kiefer.example", &["relay.kiefer.example"]),
+            &[],
+        );
         let cmdlet = o.cmdlet;
         o.connector(0).fqdn = Observed::seen("relay.kiefer.example".to_owned(), cmdlet);
         o.connector(0).auth_mechanism = Observed::seen(vec!["Tls".to_owned()], cmdlet);

@@ -44,14 +44,18 @@ fn run(context: &Context<'_>, report: &mut Report) {
         if servers.iter().all(|(_, thumbprint)| thumbprint == first) {
             continue;
         }
-        let shown: Vec<String> = servers
+        let mut groups: BTreeMap<Thumbprint, Vec<String>> = BTreeMap::new();
+        for (server, thumbprint) in &servers {
+            groups.entry(*thumbprint).or_default().push(server.shown());
+        }
+        let shown: Vec<String> = groups
             .iter()
-            .map(|(server, thumbprint)| format!("{} {thumbprint}", server.shown()))
+            .map(|(thumbprint, servers)| on(*thumbprint, servers))
             .collect();
         let key: Vec<String> = servers.iter().map(|(server, _)| server.shown()).collect();
         differing
             .entry(key)
-            .or_insert_with(|| (Vec::new(), shown.join(", ")))
+            .or_insert_with(|| (Vec::new(), shown.join("; ")))
             .0
             .push(name);
     }
@@ -63,4 +67,17 @@ fn run(context: &Context<'_>, report: &mut Report) {
             .saw(context.inventory, None, shown)
             .say();
     }
+}
+
+/// A certificate with the servers that present it; a few of many.
+fn on(thumbprint: Thumbprint, servers: &[String]) -> String {
+    const SHOWN: usize = 6;
+    let more = servers.len().saturating_sub(SHOWN);
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    let servers: Vec<&str> = servers.iter().take(SHOWN).map(String::as_str).collect();
+    format!("{thumbprint} on {}{more}", servers.join(", "))
 }

@@ -31,7 +31,7 @@ fn run(context: &Context<'_>, report: &mut Report) {
                     .saw(context.inventory, Some(*source), "certificate hash = (empty)")
                     .say(),
                 Presents::Unknown(because) => {
-                    report.cannot_tell(Some(server), Some(one.slot.clone()), because.as_str())
+                    report.cannot_tell(Some(server), Some(one.slot.clone()), because.as_str());
                 }
                 Presents::Certificate(..) | Presents::NoMatch(_) => {}
             }

@@ -41,21 +41,21 @@ fn run(context: &Context<'_>, report: &mut Report) {
         }
         let current = context.inventory.organisation.auth_config.current.value();
         let auth = current.and_then(|thumbprint| context.inventory.certificate(*thumbprint));
-        if let Some(certificate) = auth.filter(|certificate| certificate.not_after < context.now) {
-            if !server.is_edge().unwrap_or(false) {
-                reasons.push(format!(
-                    "the Auth certificate {} ended on {}",
-                    certificate.thumbprint,
-                    day(certificate.not_after)
-                ));
-                evidence = evidence.or(context
-                    .inventory
-                    .organisation
-                    .auth_config
-                    .current
-                    .best()
-                    .map(|best| best.source));
-            }
+        if let Some(certificate) = auth.filter(|certificate| certificate.not_after < context.now)
+            && !server.is_edge().unwrap_or(false)
+        {
+            reasons.push(format!(
+                "the Auth certificate {} ended on {}",
+                certificate.thumbprint,
+                day(certificate.not_after)
+            ));
+            evidence = evidence.or(context
+                .inventory
+                .organisation
+                .auth_config
+                .current
+                .best()
+                .map(|best| best.source));
         }
         if reasons.is_empty() {
             continue;

@@ -1,6 +1,7 @@
 //! No certificate fits a receive connector that is to offer TLS.
 
-use exseal_model::{Severity, Slot};
+use exseal_model::inventory::StoreEntry;
+use exseal_model::{Observed, Severity, Slot};
 
 use super::{Check, Context, Report};
 use crate::slots::Presents;
@@ -8,7 +9,7 @@ use crate::slots::Presents;
 pub(super) const CHECK: Check = Check {
     name: "starttls-not-offered",
     about: "no certificate fits a receive connector that is to offer TLS",
-    severities: &[Severity::Error],
+    severities: &[Severity::Warning, Severity::Error],
     scenarios: &[13, 44, 62],
     pains: &[13],
     run,
@@ -45,8 +46,19 @@ fn run(context: &Context<'_>, report: &mut Report) {
                 .map(String::as_str)
                 .or_else(|| server.full_name())
                 .unwrap_or_default();
-            report
-                .find(Severity::Error)
+            // A name match without SMTP may be picked and then fail (facts/exchange.md 2.7): worse cannot be said of it.
+            let by_name = context
+                .certificates_of(server)
+                .find(|(_, certificate)| certificate.covers(host));
+            let draft = match by_name {
+                Some((entry, _)) => report
+                    .find(Severity::Warning)
+                    .variant("not-enabled")
+                    .with("thumbprint", entry.thumbprint)
+                    .saw_value(context.inventory, "Services", &shown(entry)),
+                None => report.find(Severity::Error),
+            };
+            draft
                 .server(server)
                 .slot(&one.slot)
                 .with("connector", name)
@@ -54,5 +66,16 @@ fn run(context: &Context<'_>, report: &mut Report) {
                 .saw_value(context.inventory, "Fqdn", &connector.fqdn)
                 .say();
         }
+    }
+}
+
+/// The services Exchange shows, as text.
+fn shown(entry: &StoreEntry) -> Observed<String> {
+    match entry.services.best() {
+        Some(best) => Observed::looked(
+            best.value.as_ref().map(|services| services.join(", ")),
+            best.source,
+        ),
+        None => Observed::default(),
     }
 }
