@@ -10,6 +10,7 @@ mod discover;
 mod explain;
 mod forecast;
 mod inspect;
+mod report;
 mod schema;
 
 use std::io::Write as _;
@@ -77,6 +78,7 @@ enum Command {
     Auth(auth::AuthArgs),
     Forecast(forecast::ForecastArgs),
     Diff(diff::DiffArgs),
+    Report(report::ReportArgs),
     Demo(demo::DemoArgs),
     Explain(explain::ExplainArgs),
     Checks(checks::ChecksArgs),
@@ -107,6 +109,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Auth(args) => auth::run(&context, args),
         Command::Forecast(args) => forecast::run(&context, args),
         Command::Diff(args) => diff::run(&context, args),
+        Command::Report(args) => report::run(&context, args),
         Command::Demo(args) => demo::run(&context, args),
         Command::Explain(args) => explain::run(&context, args),
         Command::Checks(args) => checks::run(&context, args),

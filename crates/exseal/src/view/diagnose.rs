@@ -54,7 +54,7 @@ pub(crate) fn counted(diagnosis: &Diagnosis) -> String {
 }
 
 /// Findings of one name, severity and kind of slot together where they are many; in the order of their first.
-fn groups(findings: &[Finding], every: bool) -> Vec<Vec<&Finding>> {
+pub(crate) fn groups(findings: &[Finding], every: bool) -> Vec<Vec<&Finding>> {
     type Key<'f> = (Severity, &'f str, Option<&'static str>);
     let key = |finding: &'_ Finding| {
         (
@@ -91,7 +91,7 @@ fn groups(findings: &[Finding], every: bool) -> Vec<Vec<&Finding>> {
     findings.iter().map(|finding| vec![finding]).collect()
 }
 
-fn place(finding: &Finding) -> String {
+pub(crate) fn place(finding: &Finding) -> String {
     match (&finding.server, &finding.slot) {
         (Some(server), Some(slot)) => format!("{server}, {slot}"),
         (Some(server), None) => server.clone(),

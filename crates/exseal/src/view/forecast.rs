@@ -23,7 +23,7 @@ pub(crate) fn text(forecast: &Forecast, context: &Context) -> String {
             ),
             certificate(one),
             places(&one.places),
-            stops(one)
+            arrow(one)
         );
         out.push_str(&wrapped_at(&line, INDENT, context));
     }
@@ -70,7 +70,7 @@ fn wrapped_at(line: &str, indent: &str, context: &Context) -> String {
 }
 
 /// `in 12 days`, counted from day to day in the person's zone.
-fn away(day: &Day, now: Timestamp, context: &Context) -> String {
+pub(crate) fn away(day: &Day, now: Timestamp, context: &Context) -> String {
     let today = now.to_zoned(context.zone.clone()).date();
     match today.until(day.date).map(|span| span.get_days()) {
         Ok(0) => "today".to_owned(),
@@ -81,13 +81,8 @@ fn away(day: &Day, now: Timestamp, context: &Context) -> String {
 }
 
 /// What happens, in words.
-fn words(one: &Happening) -> String {
-    let what = match one.kind {
-        Kind::Ends => "ends",
-        Kind::RenewalDue => "is due for renewal",
-        Kind::BecomesCurrent => "becomes the current Auth certificate",
-    };
-    let bold = styled(BOLD, what);
+pub(crate) fn words(one: &Happening) -> String {
+    let bold = styled(BOLD, plain(one.kind));
     match one.kind {
         Kind::BecomesCurrent => format!("{} {bold}", certificate(one)),
         Kind::Ends | Kind::RenewalDue => {
@@ -95,22 +90,36 @@ fn words(one: &Happening) -> String {
                 "{} {bold}: {}{}",
                 certificate(one),
                 places(&one.places),
-                stops(one)
+                arrow(one)
             )
         }
     }
 }
 
-fn stops(one: &Happening) -> String {
+/// A kind of happening as a predicate.
+pub(crate) const fn plain(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Ends => "ends",
+        Kind::RenewalDue => "is due for renewal",
+        Kind::BecomesCurrent => "becomes the current Auth certificate",
+    }
+}
+
+/// What stops, in one sentence.
+pub(crate) fn stops(one: &Happening) -> String {
+    one.stops.join("; ")
+}
+
+fn arrow(one: &Happening) -> String {
     if one.stops.is_empty() {
         String::new()
     } else {
-        format!(" → {}", one.stops.join("; "))
+        format!(" → {}", stops(one))
     }
 }
 
 /// The subject's common name, and so much of the thumbprint as people tell certificates apart by.
-fn certificate(one: &Happening) -> String {
+pub(crate) fn certificate(one: &Happening) -> String {
     let name = one
         .subject
         .split(", ")
@@ -124,16 +133,16 @@ fn certificate(one: &Happening) -> String {
 /// `front-end/*:443, pop on ex1, ex2; send-connector/x`, long lists cut with their number.
 pub(crate) fn places(places: &[Place]) -> String {
     const NAMED: usize = 4;
-    let mut by_server: BTreeMap<Option<&str>, Vec<&Slot>> = BTreeMap::new();
+    let mut by_server: BTreeMap<(bool, Option<&str>), Vec<&Slot>> = BTreeMap::new();
     for place in places {
         by_server
-            .entry(place.server.as_deref())
+            .entry((place.server.is_none(), place.server.as_deref()))
             .or_default()
             .push(&place.slot);
     }
     // Servers of which the same is true share a part.
     let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
-    for (server, slots) in by_server {
+    for ((_, server), slots) in by_server {
         let slots = slot_words(&slots);
         let at = groups
             .iter()
@@ -197,11 +206,7 @@ pub(crate) fn calendar(forecast: &Forecast, context: &Context) -> String {
         let first = day.happenings.iter().max_by_key(|one| one.severity);
         let summary = match (first, day.happenings.len()) {
             (Some(first), count) => {
-                let what = match first.kind {
-                    Kind::Ends => "ends",
-                    Kind::RenewalDue => "is due for renewal",
-                    Kind::BecomesCurrent => "becomes the current Auth certificate",
-                };
+                let what = plain(first.kind);
                 let more = if count > 1 {
                     format!(" and {} more", count - 1)
                 } else {

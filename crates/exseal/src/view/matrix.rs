@@ -10,7 +10,7 @@ use super::paint::{self, BOLD, DIM, cut, padded, styled, wrapped};
 use crate::context::Context;
 
 /// Above so many servers those that look the same share a line.
-const ALL_SHOWN: usize = 40;
+pub(crate) const ALL_SHOWN: usize = 40;
 
 /// Columns of the matrix: a kind of slot, under the heading people know it by.
 const COLUMNS: [(&str, &str); 8] = [
@@ -215,7 +215,7 @@ fn coloured(sign: &Sign, text: &str) -> String {
 }
 
 /// In a large organisation servers that look the same share a line; each keeps its own where there is room.
-fn folded(rows: &[(String, Vec<Sign>)]) -> Vec<(String, &[Sign])> {
+pub(crate) fn folded(rows: &[(String, Vec<Sign>)]) -> Vec<(String, &[Sign])> {
     if rows.len() <= ALL_SHOWN {
         return rows
             .iter()

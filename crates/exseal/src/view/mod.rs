@@ -9,3 +9,4 @@ pub(crate) mod inspect;
 mod inspect_schema;
 pub(crate) mod matrix;
 pub(crate) mod paint;
+pub(crate) mod report;

@@ -10,6 +10,7 @@ mod conform;
 mod manners;
 mod outputs;
 mod reference;
+mod report;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

@@ -1,11 +1,12 @@
 //! What each command prints over the sample, for people at several widths and for programs by its schema.
 
+use exseal_model::Certificate;
 use serde_json::{Value, json as value};
 
 use crate::conform::conforms;
 use crate::{NOW, exseal, json, stdout};
 
-fn at(columns: usize, arguments: &[&str]) -> String {
+pub(crate) fn at(columns: usize, arguments: &[&str]) -> String {
     let output = exseal(columns).args(arguments).output().unwrap();
     assert!(
         output.status.success(),
@@ -107,10 +108,16 @@ fn a_difference_names_slots_stores_and_settings() {
     assert_eq!(stdout(&["diff", file, file]), "no difference\n");
 }
 
-/// The sample with its servers so often that there are `count`.
-fn large(count: usize) -> Value {
+/// An organisation of `count` servers: the sample's, each with certificates of its own.
+pub(crate) fn large(count: usize) -> Value {
     let mut inventory = json(&["discover", "--from", "examples/kiefer", "--json"]);
     let servers = inventory["servers"].as_array().unwrap().clone();
+    let known: Vec<Certificate> = inventory["certificates"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|one| serde_json::from_value(one.clone()).unwrap())
+        .collect();
     let many: Vec<Value> = (0..count)
         .map(|number| {
             let mut server = servers[number % servers.len()].clone();
@@ -118,7 +125,17 @@ fn large(count: usize) -> Value {
             server["fqdn"]["value"] = value!(format!("{}.kiefer.example", name.to_lowercase()));
             server["fqdn"].as_object_mut().unwrap().remove("also");
             server["name"] = value!(name);
-            server
+            let mut text = server.to_string();
+            for certificate in known.iter().filter(|one| one.self_signed) {
+                // Another signature is another certificate.
+                let mut der = certificate.der.to_vec();
+                let end = der.len();
+                der[end - 2..].copy_from_slice(&u16::try_from(number).unwrap().to_be_bytes());
+                let own = Certificate::from_der(&der).unwrap();
+                text = text.replace(&certificate.thumbprint.to_string(), &own.thumbprint.to_string());
+                inventory["certificates"][own.thumbprint.to_string()] = serde_json::to_value(&own).unwrap();
+            }
+            serde_json::from_str(&text).unwrap()
         })
         .collect();
     inventory["servers"] = value!(many);
