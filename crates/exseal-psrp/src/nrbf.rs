@@ -5,6 +5,11 @@
 //! they are kept and not checked.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+
+mod payload;
+
+pub use payload::ExchangeCertificatePayload;
 
 /// A value of a stream. Objects are shared by their id.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,12 +33,15 @@ pub enum Value {
 }
 
 /// An object: its class and members in order.
+///
+/// Names are shared by all objects of a class: one object costs as much as its members and no more, however long the
+/// names a stream gives them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Class {
     /// The class's full name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Its members by name.
-    pub members: Vec<(String, Value)>,
+    pub members: Vec<(Arc<str>, Value)>,
 }
 
 /// A decoded stream.
@@ -117,7 +125,11 @@ impl Stream {
     /// A member of an object, followed.
     #[must_use]
     pub fn member(&self, value: &Value, name: &str) -> Option<&Value> {
-        let (_, value) = self.class(value)?.members.iter().find(|(own, _)| own == name)?;
+        let (_, value) = self
+            .class(value)?
+            .members
+            .iter()
+            .find(|(own, _)| &**own == name)?;
         Some(self.follow(value))
     }
 }
@@ -147,8 +159,8 @@ fn unwrap(bytes: &[u8]) -> Result<(&[u8], Option<Vec<u8>>), NrbfError> {
 /// What is known of a class before its members' values.
 #[derive(Clone, Debug)]
 struct Shape {
-    name: String,
-    members: Vec<(String, Kind)>,
+    name: Arc<str>,
+    members: Vec<(Arc<str>, Kind)>,
 }
 
 /// What stands for a member ([MS-NRBF] 2.1.2.2).
@@ -162,7 +174,7 @@ struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     values: usize,
-    classes: HashMap<i32, Shape>,
+    classes: HashMap<i32, Arc<Shape>>,
     stream: Stream,
 }
 
@@ -195,6 +207,9 @@ impl Reader<'_> {
             }
             self.record(0)?;
         }
+        if !self.stream.objects.contains_key(&root) && !self.stream.others.contains_key(&root) {
+            return self.wrong("the object that the header names as the root, before the end");
+        }
         self.stream.root = Value::Object(root);
         Ok(())
     }
@@ -214,24 +229,26 @@ impl Reader<'_> {
                 let Some(shape) = self.classes.get(&metadata).cloned() else {
                     return self.wrong("the id of a class that stands before");
                 };
-                self.object(id, shape, depth)
+                self.object(id, &shape, depth)
             }
             2 | 3 => {
-                let (id, name, members) = self.class_info()?;
+                let (id, name) = (self.i32()?, self.text()?.into());
+                let members = self.members()?;
                 if kind == 3 {
                     self.i32()?;
                 }
                 let members = members.into_iter().map(|member| (member, Kind::Record)).collect();
-                self.object(id, Shape { name, members }, depth)
+                self.object(id, &Arc::new(Shape { name, members }), depth)
             }
             4 | 5 => {
-                let (id, name, members) = self.class_info()?;
+                let (id, name) = (self.i32()?, self.text()?.into());
+                let members = self.members()?;
                 let kinds = self.kinds(members.len())?;
                 if kind == 5 {
                     self.i32()?;
                 }
                 let members = members.into_iter().zip(kinds).collect();
-                self.object(id, Shape { name, members }, depth)
+                self.object(id, &Arc::new(Shape { name, members }), depth)
             }
             6 => {
                 let id = self.i32()?;
@@ -277,13 +294,15 @@ impl Reader<'_> {
         }
     }
 
-    fn object(&mut self, id: i32, shape: Shape, depth: usize) -> Result<Value, NrbfError> {
-        self.classes.insert(id, shape.clone());
+    fn object(&mut self, id: i32, shape: &Arc<Shape>, depth: usize) -> Result<Value, NrbfError> {
+        // A member may take no byte of the input at all, so the members are counted and not only the object.
+        self.count(shape.members.len())?;
+        self.classes.insert(id, Arc::clone(shape));
         let mut members = Vec::with_capacity(shape.members.len().min(64));
         let mut nulls = 0_usize;
-        for (name, kind) in shape.members {
+        for (name, kind) in &shape.members {
             let value = match kind {
-                Kind::Primitive(primitive) => self.primitive(primitive)?,
+                Kind::Primitive(primitive) => self.primitive(*primitive)?,
                 Kind::Record if nulls > 0 => {
                     nulls -= 1;
                     Value::Null
@@ -296,12 +315,12 @@ impl Reader<'_> {
                     None => self.record(depth + 1)?,
                 },
             };
-            members.push((name, value));
+            members.push((Arc::clone(name), value));
         }
         self.stream.objects.insert(
             id,
             Class {
-                name: shape.name,
+                name: Arc::clone(&shape.name),
                 members,
             },
         );
@@ -365,12 +384,10 @@ impl Reader<'_> {
         Ok(Value::Object(id))
     }
 
-    fn class_info(&mut self) -> Result<(i32, String, Vec<String>), NrbfError> {
-        let id = self.i32()?;
-        let name = self.text()?;
+    /// The names of a class's members.
+    fn members(&mut self) -> Result<Vec<Arc<str>>, NrbfError> {
         let count = self.length()?;
-        let members = (0..count).map(|_| self.text()).collect::<Result<_, _>>()?;
-        Ok((id, name, members))
+        (0..count).map(|_| self.text().map(Arc::from)).collect()
     }
 
     fn kinds(&mut self, count: usize) -> Result<Vec<Kind>, NrbfError> {
@@ -520,109 +537,4 @@ impl Reader<'_> {
         }
         self.wrong("a length of at most five bytes")
     }
-}
-
-/// What the stream of an ExchangeCertificate says (facts/exchange.md 1.5). `None`: the member was not there, or null.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ExchangeCertificatePayload {
-    /// The serialised store element: see [`serialized_cert`](crate::serialized_cert).
-    pub cert_data: Option<Vec<u8>>,
-    /// IsSelfSigned.
-    pub self_signed: Option<bool>,
-    /// Status, as its number.
-    pub status: Option<i128>,
-    /// RootCAType, as its number.
-    pub root_ca_type: Option<i128>,
-    /// Services, as flags.
-    pub services: Option<i128>,
-    /// `IIS://server/W3SVC/n` of each IisService, in order.
-    pub iis_services: Option<Vec<String>>,
-    /// PrivateKeyExportable.
-    pub private_key_exportable: Option<bool>,
-    /// Identity.
-    pub identity: Option<String>,
-    /// PKCS#10 of a pending request.
-    pub certificate_request: Option<String>,
-}
-
-impl ExchangeCertificatePayload {
-    /// Reads the payload from `SerializationData`.
-    ///
-    /// # Errors
-    ///
-    /// [`NrbfError`] when the bytes are no stream, or its root is no ExchangeCertificate.
-    pub fn read(bytes: &[u8]) -> Result<Self, NrbfError> {
-        let stream = Stream::read(bytes)?;
-        let root = &stream.root;
-        let class = stream.class(root).map(|class| class.name.as_str());
-        if !class.is_some_and(|name| name.ends_with(".ExchangeCertificate")) {
-            return Err(NrbfError {
-                at: 0,
-                expected: "an ExchangeCertificate",
-                found: class.unwrap_or("no object").to_owned(),
-            });
-        }
-        let number = |name: &str| match stream.member(root, name)? {
-            Value::Integer(number) => Some(*number),
-            // An enum is an object with one member, value__.
-            object @ Value::Object(_) => match stream.member(object, "value__")? {
-                Value::Integer(number) => Some(*number),
-                _ => None,
-            },
-            _ => None,
-        };
-        let flag = |name: &str| match stream.member(root, name)? {
-            Value::Bool(flag) => Some(*flag),
-            _ => None,
-        };
-        let text = |name: &str| match stream.member(root, name)? {
-            Value::Text(text) => Some(text.clone()),
-            _ => None,
-        };
-        Ok(Self {
-            cert_data: match stream.member(root, "CertData") {
-                Some(Value::Bytes(bytes)) => Some(bytes.clone()),
-                _ => None,
-            },
-            self_signed: flag("SelfSigned"),
-            status: number("Status"),
-            root_ca_type: number("RootCAType"),
-            services: number("Services"),
-            iis_services: stream
-                .member(root, "IISServices")
-                .map(|value| iis_services(&stream, value)),
-            private_key_exportable: flag("PrivateKeyExportable"),
-            identity: text("Identity"),
-            certificate_request: text("CertificateRequest"),
-        })
-    }
-}
-
-/// Every text of the form `IIS://…/W3SVC/n` below a value, in order.
-fn iis_services(stream: &Stream, value: &Value) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut waiting = vec![value];
-    let mut steps = 0;
-    while let Some(value) = waiting.pop() {
-        steps += 1;
-        if steps > 10_000 {
-            break;
-        }
-        match stream.follow(value) {
-            Value::Text(text) if text.starts_with("IIS://") && !found.contains(text) => {
-                found.push(text.clone());
-            }
-            Value::Array(items) => waiting.extend(items.iter().rev()),
-            object @ Value::Object(_) => {
-                waiting.extend(
-                    stream
-                        .class(object)
-                        .into_iter()
-                        .flat_map(|class| class.members.iter().rev().map(|(_, value)| value)),
-                );
-            }
-            _ => {}
-        }
-    }
-    found
 }

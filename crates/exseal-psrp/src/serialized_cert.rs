@@ -48,13 +48,15 @@ const FRIENDLY_NAME: u32 = 11;
 const CERTIFICATE: u32 = 32;
 
 impl SerializedCertificate {
-    /// Reads an element; bytes that begin with 0x30 are a plain DER and taken as that.
+    /// Reads an element; bytes that begin as a DER sequence of more than 127 bytes are the certificate itself.
+    ///
+    /// An element whose first property has the id 48 begins with 0x30 as well, but a zero stands behind it.
     ///
     /// # Errors
     ///
     /// [`SerializedCertError`] when a record is cut short or no certificate is among them.
     pub fn read(bytes: &[u8]) -> Result<Self, SerializedCertError> {
-        if bytes.first() == Some(&0x30) {
+        if let [0x30, 0x80..=0xff, ..] = bytes {
             return Ok(Self {
                 der: bytes.to_vec(),
                 ..Self::default()

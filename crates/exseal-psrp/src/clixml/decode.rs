@@ -3,12 +3,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-
 use super::scan::{ScanError, Scanner, Token, attribute};
 use super::text::{PsString, unescape};
-use super::value::{Container, ContainerKind, Document, Object, ObjectId, Opaque, Property, Value};
+use super::value::{Container, ContainerKind, Document, Object, ObjectId, Property, Value};
 
 /// How much a document may hold. What is beyond is an error, never cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,10 +67,10 @@ impl<'a> Document<'a> {
 }
 
 /// An error before its line is known.
-struct Wrong {
-    at: usize,
-    expected: Cow<'static, str>,
-    found: Option<String>,
+pub(super) struct Wrong {
+    pub(super) at: usize,
+    pub(super) expected: Cow<'static, str>,
+    pub(super) found: Option<String>,
 }
 
 impl Wrong {
@@ -103,7 +100,7 @@ impl From<ScanError> for Wrong {
     }
 }
 
-fn wrong(at: usize, expected: impl Into<Cow<'static, str>>) -> Wrong {
+pub(super) fn wrong(at: usize, expected: impl Into<Cow<'static, str>>) -> Wrong {
     Wrong {
         at,
         expected: expected.into(),
@@ -112,7 +109,7 @@ fn wrong(at: usize, expected: impl Into<Cow<'static, str>>) -> Wrong {
 }
 
 /// Where the next value belongs.
-enum Frame<'a> {
+pub(super) enum Frame<'a> {
     Objs,
     Object(usize),
     Members {
@@ -136,7 +133,7 @@ enum Frame<'a> {
 }
 
 impl Frame<'_> {
-    const fn element(&self) -> &'static str {
+    pub(super) const fn element(&self) -> &'static str {
         match self {
             Self::Objs => "Objs",
             Self::Object(_) => "Obj",
@@ -149,11 +146,11 @@ impl Frame<'_> {
     }
 }
 
-struct Decoder<'a, 'l> {
-    scanner: Scanner<'a>,
+pub(super) struct Decoder<'a, 'l> {
+    pub(super) scanner: Scanner<'a>,
     limits: &'l Limits,
     document: Document<'a>,
-    stack: Vec<Frame<'a>>,
+    pub(super) stack: Vec<Frame<'a>>,
     /// RefId → object; also of objects that were only referred to so far.
     ids: HashMap<&'a str, usize>,
     /// Objects that were referred to before they were seen, with the place of the reference.
@@ -194,7 +191,10 @@ impl<'a, 'l> Decoder<'a, 'l> {
                     name,
                     attributes,
                     empty,
-                } => self.open(at, name, attributes, empty)?,
+                } => {
+                    self.open(at, name, attributes, empty)?;
+                    closed = empty && name == "Objs";
+                }
                 Token::Close { name } => {
                     let Some(frame) = self.stack.pop() else {
                         return Err(wrong(at, "an element or the end"));
@@ -490,7 +490,7 @@ impl<'a, 'l> Decoder<'a, 'l> {
         Ok(())
     }
 
-    fn finish_empty(&mut self, name: &str, empty: bool) -> Result<(), Wrong> {
+    pub(super) fn finish_empty(&mut self, name: &str, empty: bool) -> Result<(), Wrong> {
         if empty {
             return Ok(());
         }
@@ -500,163 +500,4 @@ impl<'a, 'l> Decoder<'a, 'l> {
             _ => Err(wrong(at, format!("</{name}>"))),
         }
     }
-
-    /// The raw text up to the closing tag; CDATA and comments inside are put together.
-    fn raw(&mut self, name: &str, empty: bool) -> Result<Raw<'a>, Wrong> {
-        if empty {
-            return Ok(Raw {
-                text: Cow::Borrowed(""),
-                literal: false,
-            });
-        }
-        let at = self.scanner.at();
-        let mut raw = Raw {
-            text: Cow::Borrowed(""),
-            literal: false,
-        };
-        let mut first = true;
-        loop {
-            let here = self.scanner.at();
-            match self.scanner.next()? {
-                Token::Text(text) if first => raw.text = Cow::Borrowed(text),
-                Token::Text(text) => raw.append(text, here)?,
-                Token::CData(text) if first => {
-                    raw = Raw {
-                        text: Cow::Borrowed(text),
-                        literal: true,
-                    }
-                }
-                Token::CData(text) => {
-                    let text: String = unescape_free(text);
-                    raw.append(&text, here)?;
-                }
-                Token::Close { name: closed } if closed == name => return Ok(raw),
-                Token::Close { .. } | Token::Open { .. } => return Err(wrong(here, format!("</{name}>"))),
-                Token::End => return Err(wrong(at, format!("</{name}>"))),
-            }
-            first = false;
-        }
-    }
-
-    fn string(&mut self, at: usize, name: &str, empty: bool) -> Result<PsString<'a>, Wrong> {
-        let start = self.scanner.at();
-        let raw = self.raw(name, empty)?;
-        let read = match raw.text {
-            Cow::Borrowed(text) if raw.literal => Ok(PsString::Utf8(Cow::Borrowed(text))),
-            Cow::Borrowed(text) => unescape(text, true),
-            Cow::Owned(text) => unescape(&text, true).map(PsString::into_owned),
-        };
-        read.map_err(|error| Wrong {
-            at: (start + error.at).max(at),
-            expected: "a reference such as &lt; or &#xA;".into(),
-            found: Some(format!("{:?}", error.found)),
-        })
-    }
-
-    fn plain(&mut self, at: usize, name: &str, empty: bool) -> Result<Cow<'a, str>, Wrong> {
-        match self.string(at, name, empty)? {
-            PsString::Utf8(Cow::Borrowed(text)) => Ok(Cow::Borrowed(text.trim())),
-            PsString::Utf8(Cow::Owned(text)) => Ok(Cow::Owned(text.trim().to_owned())),
-            PsString::Utf16(_) => Err(wrong(at, format!("plain text in <{name}>"))),
-        }
-    }
-
-    fn number<T: std::str::FromStr>(
-        &mut self,
-        at: usize,
-        name: &str,
-        empty: bool,
-        is: &str,
-    ) -> Result<T, Wrong> {
-        let text = self.plain(at, name, empty)?;
-        text.parse().map_err(|_| Wrong {
-            at,
-            expected: format!("{is} in <{name}>").into(),
-            found: Some(format!("{:?}", text.chars().take(40).collect::<String>())),
-        })
-    }
-
-    fn primitive(&mut self, at: usize, name: &'a str, empty: bool) -> Result<Value<'a>, Wrong> {
-        Ok(match name {
-            "S" => Value::String(self.string(at, name, empty)?),
-            "Nil" => {
-                self.finish_empty(name, empty)?;
-                Value::Nil
-            }
-            "B" => match &*self.plain(at, name, empty)? {
-                "true" | "1" => Value::Bool(true),
-                "false" | "0" => Value::Bool(false),
-                other => {
-                    return Err(Wrong {
-                        at,
-                        expected: "true or false in <B>".into(),
-                        found: Some(format!("{:?}", other.chars().take(40).collect::<String>())),
-                    });
-                }
-            },
-            "C" => Value::Char(self.number(at, name, empty, "a code unit from 0 to 65535")?),
-            "DT" => Value::DateTime(self.plain(at, name, empty)?),
-            "TS" => Value::TimeSpan(self.plain(at, name, empty)?),
-            "By" => Value::U8(self.number(at, name, empty, "a number from 0 to 255")?),
-            "SB" => Value::I8(self.number(at, name, empty, "a number from -128 to 127")?),
-            "U16" => Value::U16(self.number(at, name, empty, "an unsigned 16-bit number")?),
-            "I16" => Value::I16(self.number(at, name, empty, "a 16-bit number")?),
-            "U32" => Value::U32(self.number(at, name, empty, "an unsigned 32-bit number")?),
-            "I32" => Value::I32(self.number(at, name, empty, "a 32-bit number")?),
-            "U64" => Value::U64(self.number(at, name, empty, "an unsigned 64-bit number")?),
-            "I64" => Value::I64(self.number(at, name, empty, "a 64-bit number")?),
-            "Sg" => Value::F32(self.number(at, name, empty, "a floating-point number")?),
-            "Db" => Value::F64(self.number(at, name, empty, "a floating-point number")?),
-            "D" => Value::Decimal(self.plain(at, name, empty)?),
-            "BA" => {
-                let text = self.plain(at, name, empty)?;
-                let decoded = if text.bytes().any(|b| b.is_ascii_whitespace()) {
-                    BASE64.decode(text.split_ascii_whitespace().collect::<String>())
-                } else {
-                    BASE64.decode(text.as_bytes())
-                };
-                Value::Bytes(decoded.map_err(|error| Wrong {
-                    at,
-                    expected: "base64 in <BA>".into(),
-                    found: Some(error.to_string()),
-                })?)
-            }
-            "G" => Value::Guid(self.plain(at, name, empty)?),
-            "URI" => Value::Uri(self.string(at, name, empty)?),
-            "Version" => Value::Version(self.plain(at, name, empty)?),
-            "XD" => Value::Xml(self.string(at, name, empty)?),
-            "SBK" => Value::ScriptBlock(self.string(at, name, empty)?),
-            "SS" => Value::SecureString(Opaque(self.plain(at, name, empty)?)),
-            _ => {
-                let place = self.stack.last().map_or("the document", Frame::element);
-                return Err(wrong(at, format!("an element of CLIXML in {place}")));
-            }
-        })
-    }
-}
-
-/// Text of an element before its references are resolved.
-struct Raw<'a> {
-    text: Cow<'a, str>,
-    /// Whether it has no references (CDATA).
-    literal: bool,
-}
-
-impl Raw<'_> {
-    fn append(&mut self, more: &str, at: usize) -> Result<(), Wrong> {
-        if self.literal {
-            self.text = Cow::Owned(unescape_free(&self.text));
-            self.literal = false;
-        }
-        if self.text.len() + more.len() > i32::MAX as usize {
-            return Err(wrong(at, "at most 2 GiB in one value"));
-        }
-        self.text.to_mut().push_str(more);
-        Ok(())
-    }
-}
-
-/// Literal text as text with references.
-fn unescape_free(text: &str) -> String {
-    text.replace('&', "&amp;")
 }

@@ -14,6 +14,10 @@ impl Document<'_> {
     ///
     /// The first mention of an object is written whole, every further one as `Ref`; so are lists of type names. What is
     /// decoded again is equal but for the places of objects and lists that nobody refers to.
+    ///
+    /// Objects that mention each other in a long row, each before the next is known, come to stand within each other:
+    /// beyond [`Limits::depth`](super::Limits::depth) of them the default limits refuse to read what was written.
+    /// PowerShell never writes such a document.
     #[must_use]
     pub fn encode(&self) -> String {
         let mut writer = Writer {
@@ -31,7 +35,7 @@ impl Document<'_> {
             writer.value(value, None);
         }
         if self.in_objs {
-            writer.out.push_str("</Objs>");
+            writer.close("Objs");
         }
         writer.out
     }
@@ -63,9 +67,7 @@ impl<'d, 'a> Writer<'d, 'a> {
                 }
                 Job::Entry(value, name) => self.one(value, Some(name), &mut jobs),
                 Job::Text(text) => self.out.push_str(text),
-                Job::Close(element) => {
-                    let _ = write!(self.out, "</{element}>");
-                }
+                Job::Close(element) => self.close(element),
             }
         }
     }
@@ -87,8 +89,8 @@ impl<'d, 'a> Writer<'d, 'a> {
             Value::I32(number) => ("I32", number.to_string()),
             Value::U64(number) => ("U64", number.to_string()),
             Value::I64(number) => ("I64", number.to_string()),
-            Value::F32(number) => ("Sg", float(f64::from(*number), number.to_string())),
-            Value::F64(number) => ("Db", float(*number, number.to_string())),
+            Value::F32(number) => ("Sg", float(f64::from(*number), &format!("{number:e}"), 7)),
+            Value::F64(number) => ("Db", float(*number, &format!("{number:e}"), 15)),
             Value::Decimal(text) => ("D", escaped(&PsString::from(&**text), false)),
             Value::Bytes(bytes) => ("BA", BASE64.encode(bytes)),
             Value::Guid(text) => ("G", escaped(&PsString::from(&**text), false)),
@@ -101,9 +103,28 @@ impl<'d, 'a> Writer<'d, 'a> {
         self.leaf(element, name, &text);
     }
 
+    /// Ends an element whose opening tag was written whole: as one tag where nothing stands in it.
+    fn close(&mut self, element: &str) {
+        let open = self.out.strip_suffix('>').and_then(|before| {
+            let (_, tag) = before.rsplit_once('<')?;
+            let name = tag.split(' ').next()?;
+            (name == element && !tag.ends_with('/')).then_some(before.len())
+        });
+        match open {
+            Some(length) => {
+                self.out.truncate(length);
+                self.out.push_str(" />");
+            }
+            None => {
+                let _ = write!(self.out, "</{element}>");
+            }
+        }
+    }
+
     fn leaf(&mut self, element: &str, name: Option<&str>, text: &str) {
         self.begin(element, name);
-        if text.is_empty() && element == "Nil" {
+        // An empty text keeps its closing tag, nothing else that is empty does.
+        if text.is_empty() && element != "S" {
             self.out.push_str(" />");
         } else {
             let _ = write!(self.out, ">{text}</{element}>");
@@ -134,7 +155,7 @@ impl<'d, 'a> Writer<'d, 'a> {
         self.types(object);
         if let Some(text) = &object.to_string {
             let text = escaped(text, false);
-            let _ = write!(self.out, "<ToString>{text}</ToString>");
+            self.leaf("ToString", None, &text);
         }
 
         // The stack is last in, first out: what comes last is put there first.
@@ -193,24 +214,44 @@ impl<'d, 'a> Writer<'d, 'a> {
         let _ = write!(self.out, "<TN RefId=\"{number}\">");
         for name in self.document.type_names.get(place).into_iter().flatten() {
             let name = escaped(name, false);
-            let _ = write!(self.out, "<T>{name}</T>");
+            self.leaf("T", None, &name);
         }
-        self.out.push_str("</TN>");
+        self.close("TN");
     }
 }
 
-/// .NET's round-trip text of a float, given Rust's shortest one.
-fn float(value: f64, text: String) -> String {
+/// .NET's round-trip text of a float, given Rust's shortest one in scientific form; `plain_digits` is how many digits the
+/// type writes before it takes an exponent.
+fn float(value: f64, shortest: &str, plain_digits: usize) -> String {
     if value.is_nan() {
-        "NaN".to_owned()
-    } else if value.is_infinite() {
-        if value > 0.0 {
-            "INF".to_owned()
-        } else {
-            "-INF".to_owned()
+        return "NaN".to_owned();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "INF" } else { "-INF" }.to_owned();
+    }
+    let (sign, shortest) = shortest
+        .strip_prefix('-')
+        .map_or(("", shortest), |rest| ("-", rest));
+    let (digits, exponent) = shortest.split_once('e').unwrap_or((shortest, "0"));
+    let digits = digits.replace('.', "");
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    let whole = usize::try_from(exponent.saturating_add(1));
+    let most = plain_digits.max(digits.len());
+    match whole {
+        Ok(whole) if whole <= most && whole > 0 => match digits.split_at_checked(whole) {
+            Some((before, after)) if !after.is_empty() => format!("{sign}{before}.{after}"),
+            _ => format!("{sign}{digits:0<whole$}"),
+        },
+        _ if (-4..0).contains(&exponent) => {
+            let zeros = usize::try_from(-exponent - 1).unwrap_or_default();
+            format!("{sign}0.{:0<zeros$}{digits}", "")
         }
-    } else {
-        text
+        _ => {
+            let (first, after) = digits.split_at_checked(1).unwrap_or(("0", ""));
+            let point = if after.is_empty() { "" } else { "." };
+            let way = if exponent < 0 { '-' } else { '+' };
+            format!("{sign}{first}{point}{after}E{way}{:02}", exponent.unsigned_abs())
+        }
     }
 }
 

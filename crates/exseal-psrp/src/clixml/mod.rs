@@ -8,6 +8,7 @@
 mod decode;
 mod encode;
 mod owned;
+mod primitive;
 mod scan;
 mod text;
 mod value;

@@ -104,7 +104,8 @@ pub struct EncodingError {
 /// Turns a file's bytes into text: UTF-8 with or without byte order mark, UTF-16 of both orders with the mark or when
 /// the first character is an ASCII one.
 ///
-/// UTF-8 is not copied. The mark is not part of the text.
+/// UTF-8 is not copied. The mark is not part of the text. Where an XML declaration names another encoding, such as
+/// windows-1252, only its ASCII is read: any other byte is an error, even where it would happen to be UTF-8.
 ///
 /// # Errors
 ///
@@ -118,8 +119,33 @@ pub fn decode_bytes(bytes: &[u8]) -> Result<Cow<'_, str>, EncodingError> {
         [0, second, ..] if second.is_ascii() && *second != 0 => {
             utf16(bytes, 0, "UTF-16BE", u16::from_be_bytes)
         }
+        _ if declares_another(bytes) => match bytes.iter().position(|byte| !byte.is_ascii()) {
+            Some(at) => Err(EncodingError {
+                expected: "UTF-8 or UTF-16, which its XML declaration does not name",
+                at,
+            }),
+            None => utf8(bytes, 0),
+        },
         _ => utf8(bytes, 0),
     }
+}
+
+/// Whether an XML declaration names an encoding in which bytes beyond ASCII are not what they are in UTF-8.
+fn declares_another(bytes: &[u8]) -> bool {
+    let Some(declaration) = bytes.strip_prefix(b"<?xml") else {
+        return false;
+    };
+    let end = memchr::memmem::find(declaration, b"?>").unwrap_or(declaration.len());
+    let declaration = declaration.get(..end.min(256)).unwrap_or_default();
+    let name = memchr::memmem::find(declaration, b"encoding").and_then(|at| {
+        let mut quoted = declaration.get(at..)?.split(|byte| matches!(byte, b'"' | b'\''));
+        quoted.nth(1)
+    });
+    name.is_some_and(|name| {
+        !["utf-8", "utf8", "utf-16", "us-ascii", "ascii"]
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+    })
 }
 
 fn utf8(bytes: &[u8], skipped: usize) -> Result<Cow<'_, str>, EncodingError> {
