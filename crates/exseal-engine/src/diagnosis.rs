@@ -95,6 +95,7 @@ pub fn diagnose(inventory: &Inventory, policy: &Policy, now: Timestamp) -> Diagn
             &other.found,
         ))
     });
+    crate::causes::link(&mut findings);
     cannot_tell.sort();
     cannot_tell.dedup();
     let matrix = matrix(&context, &findings);

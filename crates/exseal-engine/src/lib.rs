@@ -3,6 +3,7 @@
 //! A quiet room: no IO, no clock, no randomness; `now` is an argument everywhere. Start with [`diagnose`].
 
 pub mod auth;
+mod causes;
 pub mod checks;
 mod diagnosis;
 mod diff;

@@ -483,3 +483,43 @@ fn findings_come_with_the_worst_first() {
         .collect();
     assert_eq!(severities, [Severity::Critical, Severity::Notice]);
 }
+
+#[test]
+fn findings_of_one_cause_name_it_and_none_is_lost() {
+    let mut organisation = healthy(2);
+    let gone = organisation.inventory.keep(
+        Recipe::self_signed("EX1", &["EX1", "ex1.kiefer.example"])
+            .serial(9)
+            .make(),
+    );
+    for information in ["*:443:", "127.0.0.1:443:", "*:444:"] {
+        organisation.bind(0, information, Some(gone));
+    }
+    let cmdlet = organisation.cmdlet;
+    organisation.server(0).internal_transport = Observed::seen(gone, cmdlet);
+    let findings = organisation.diagnose().findings;
+    let deleted = |finding: &&exseal_model::Finding| finding.found.contains(&gone.to_string());
+    let (effects, causes): (Vec<_>, Vec<_>) = findings
+        .iter()
+        .filter(deleted)
+        .partition(|one| one.follows.is_some());
+    let causes: Vec<&str> = causes.iter().map(|finding| finding.name.as_str()).collect();
+    assert!(causes.contains(&"bound-certificate-not-in-store"), "{causes:?}");
+    assert_eq!(
+        causes
+            .iter()
+            .filter(|name| **name == "bound-certificate-not-in-store")
+            .count(),
+        1
+    );
+    assert!(effects.iter().any(|one| one.name == "internal-transport-missing"));
+    for effect in effects {
+        let cause = effect.follows.as_ref().unwrap();
+        assert!(
+            findings
+                .iter()
+                .any(|one| exseal_model::Follows::of(one) == *cause),
+            "{cause:?} is a finding"
+        );
+    }
+}

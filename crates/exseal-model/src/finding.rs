@@ -64,9 +64,32 @@ pub struct Finding {
     pub cause: String,
     /// What to do.
     pub fix: String,
-    /// Findings that come of this one: one cause is shown as one, its consequences below it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub consequences: Vec<Self>,
+    /// The finding this one comes of, where the engine knows it: mend that one first. Left out: it stands for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<Follows>,
+}
+
+/// The finding that another one comes of, by what names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Follows {
+    /// Its name.
+    pub name: String,
+    /// Its server.
+    pub server: Option<String>,
+    /// Its slot.
+    pub slot: Option<Slot>,
+}
+
+impl Follows {
+    /// Names a finding.
+    #[must_use]
+    pub fn of(cause: &Finding) -> Self {
+        Self {
+            name: cause.name.clone(),
+            server: cause.server.clone(),
+            slot: cause.slot.clone(),
+        }
+    }
 }
 
 /// What comes of a finding.

@@ -16,7 +16,7 @@ mod thumbprint;
 
 pub use build::{Build, Product};
 pub use certificate::{Certificate, CertificateError};
-pub use finding::{CannotTell, Consequence, Evidence, Finding, Severity};
+pub use finding::{CannotTell, Consequence, Evidence, Finding, Follows, Severity};
 pub use inventory::{Inventory, ReadError};
 pub use name::windows_name;
 pub use observed::{Channel, Keyed, Listing, Look, Merge, Observed, Sighting, Source, SourceId};

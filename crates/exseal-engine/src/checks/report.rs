@@ -154,7 +154,7 @@ impl Draft<'_> {
             evidence: self.evidence,
             cause: sentence(texts.map(|texts| &texts.cause)),
             fix: sentence(texts.map(|texts| &texts.fix)),
-            consequences: Vec::new(),
+            follows: None,
         };
         debug_assert!(!finding.wanted.is_empty(), "messages/en.toml has no {key}");
         if !self.report.findings.contains(&finding) {

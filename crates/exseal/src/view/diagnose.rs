@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use exseal_engine::Diagnosis;
-use exseal_model::{Finding, Inventory, Severity};
+use exseal_model::{Finding, Follows, Inventory, Severity};
 
 use super::matrix;
 use super::paint::{self, BOLD, DIM, styled, wrapped};
@@ -23,11 +23,26 @@ pub(crate) fn text(diagnosis: &Diagnosis, inventory: &Inventory, every: bool, co
         context.width,
     ));
     out.push('\n');
-    for group in groups(&diagnosis.findings, every) {
+    let (causes, effects) = if every {
+        (diagnosis.findings.iter().collect(), Vec::new())
+    } else {
+        causes_and_effects(&diagnosis.findings)
+    };
+    for group in groups(&causes, every) {
         let Some((first, others)) = group.split_first() else {
             continue;
         };
         one(first, context, &mut out);
+        let (following, more) = following(&group, &effects);
+        for effect in following {
+            let text = format!("{}, {}: {}", effect.name, place(effect), effect.found);
+            out.push_str(&wrapped(&text, "  so: ", "    ", context.width));
+        }
+        if more > 0 {
+            out.push_str(&format!(
+                "  so: {more} more that follow (--every tells each by itself)\n"
+            ));
+        }
         likewise(first, others, context, &mut out);
         out.push('\n');
     }
@@ -54,7 +69,7 @@ pub(crate) fn counted(diagnosis: &Diagnosis) -> String {
 }
 
 /// Findings of one name, severity and kind of slot together where they are many; in the order of their first.
-pub(crate) fn groups(findings: &[Finding], every: bool) -> Vec<Vec<&Finding>> {
+pub(crate) fn groups<'f>(findings: &[&'f Finding], every: bool) -> Vec<Vec<&'f Finding>> {
     type Key<'f> = (Severity, &'f str, Option<&'static str>);
     let key = |finding: &'_ Finding| {
         (
@@ -63,8 +78,8 @@ pub(crate) fn groups(findings: &[Finding], every: bool) -> Vec<Vec<&Finding>> {
         )
     };
     let mut places: BTreeMap<Key<'_>, usize> = BTreeMap::new();
-    let mut groups: Vec<Vec<&Finding>> = Vec::new();
-    for finding in findings {
+    let mut groups: Vec<Vec<&'f Finding>> = Vec::new();
+    for &finding in findings {
         let (severity, kind) = key(finding);
         let at = *places
             .entry((severity, finding.name.as_str(), kind))
@@ -88,7 +103,30 @@ pub(crate) fn groups(findings: &[Finding], every: bool) -> Vec<Vec<&Finding>> {
             })
             .collect();
     }
-    findings.iter().map(|finding| vec![finding]).collect()
+    findings.iter().map(|finding| vec![*finding]).collect()
+}
+
+/// Findings that stand for themselves, and those that follow from another one. Of a diagnosis, every one is in one of them.
+pub(crate) fn causes_and_effects(findings: &[Finding]) -> (Vec<&Finding>, Vec<&Finding>) {
+    findings.iter().partition(|finding| finding.follows.is_none())
+}
+
+/// What follows from the findings of a group, also by way of another, each once: those to show, and how many more.
+pub(crate) fn following<'f>(group: &[&'f Finding], effects: &[&'f Finding]) -> (Vec<&'f Finding>, usize) {
+    const SHOWN: usize = 6;
+    let mut found: Vec<&Finding> = Vec::new();
+    let mut causes: std::collections::VecDeque<Follows> = group.iter().map(|one| Follows::of(one)).collect();
+    while let Some(cause) = causes.pop_front() {
+        for &effect in effects {
+            if effect.follows.as_ref() == Some(&cause) && !found.contains(&effect) {
+                found.push(effect);
+                causes.push_back(Follows::of(effect));
+            }
+        }
+    }
+    let more = found.len().saturating_sub(SHOWN);
+    found.truncate(SHOWN);
+    (found, more)
 }
 
 pub(crate) fn place(finding: &Finding) -> String {
@@ -132,14 +170,6 @@ fn one(finding: &Finding, context: &Context, out: &mut String) {
             out.push_str(&styled(DIM, line));
             out.push('\n');
         }
-    }
-    for consequence in &finding.consequences {
-        out.push_str(&wrapped(
-            &format!("{}: {}", consequence.name, consequence.found),
-            "  → ",
-            "    ",
-            width,
-        ));
     }
 }
 

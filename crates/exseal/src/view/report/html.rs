@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{CertificateLine, Report};
 use crate::context::Context;
-use crate::view::diagnose::{counted, groups, place};
+use crate::view::diagnose::{causes_and_effects, counted, following, groups, place};
 use crate::view::forecast::{away, certificate, places, plain, stops};
 use crate::view::matrix::{ALL_SHOWN, Sign, Table, folded};
 
@@ -133,9 +133,10 @@ fn findings(report: &Report, context: &Context, out: &mut String) {
     if report.diagnosis.findings.is_empty() {
         out.push_str("<p>None.</p>\n");
     }
-    for group in groups(&report.diagnosis.findings, false) {
+    let (causes, effects) = causes_and_effects(&report.diagnosis.findings);
+    for group in groups(&causes, false) {
         if let Some((first, others)) = group.split_first() {
-            finding(first, others, context, out);
+            finding(first, others, following(&group, &effects), context, out);
         }
     }
     let unknown = &report.diagnosis.unknown;
@@ -164,7 +165,13 @@ fn findings(report: &Report, context: &Context, out: &mut String) {
     out.push_str("</section>\n");
 }
 
-fn finding(first: &Finding, others: &[&Finding], context: &Context, out: &mut String) {
+fn finding(
+    first: &Finding,
+    others: &[&Finding],
+    (effects, more): (Vec<&Finding>, usize),
+    context: &Context,
+    out: &mut String,
+) {
     let severity = first.severity;
     let _ = write!(
         out,
@@ -197,13 +204,12 @@ fn finding(first: &Finding, others: &[&Finding], context: &Context, out: &mut St
             esc(&format!("{}{file}", evidence.what))
         );
     }
-    for consequence in &first.consequences {
-        let _ = write!(
-            out,
-            "<dt>so too</dt><dd>{}: {}</dd>",
-            esc(&consequence.name),
-            esc(&consequence.found)
-        );
+    for effect in effects {
+        let what = format!("{}, {}: {}", effect.name, place(effect), effect.found);
+        let _ = write!(out, "<dt>so too</dt><dd>{}</dd>", esc(&what));
+    }
+    if more > 0 {
+        let _ = write!(out, "<dt>so too</dt><dd>{more} more that follow</dd>");
     }
     out.push_str("</dl>\n");
     if !others.is_empty() {

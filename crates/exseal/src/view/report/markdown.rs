@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Report;
 use crate::context::Context;
-use crate::view::diagnose::{counted, groups, place};
+use crate::view::diagnose::{causes_and_effects, counted, following, groups, place};
 use crate::view::forecast::{away, places, words};
 use crate::view::matrix::{Table, folded};
 
@@ -112,10 +112,12 @@ fn findings(report: &Report, context: &Context, out: &mut String) {
     if report.diagnosis.findings.is_empty() {
         out.push_str("None.\n\n");
     }
-    for group in groups(&report.diagnosis.findings, false) {
+    let (causes, effects) = causes_and_effects(&report.diagnosis.findings);
+    for group in groups(&causes, false) {
         let Some((first, others)) = group.split_first() else {
             continue;
         };
+        let (follow, more) = following(&group, &effects);
         let _ = writeln!(
             out,
             "### {}: {} ({})\n",
@@ -145,6 +147,13 @@ fn findings(report: &Report, context: &Context, out: &mut String) {
                 "- seen: {}",
                 escaped(&format!("{} ({}{file})", evidence.value, evidence.what))
             );
+        }
+        for effect in follow {
+            let what = format!("{}, {}: {}", effect.name, place(effect), effect.found);
+            let _ = writeln!(out, "- so too: {}", escaped(&what));
+        }
+        if more > 0 {
+            let _ = writeln!(out, "- so too: {more} more that follow");
         }
         if !others.is_empty() {
             let others: Vec<String> = others.iter().map(|other| place(other)).collect();
