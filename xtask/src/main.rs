@@ -8,6 +8,7 @@
 mod auth_decisions;
 mod bench;
 mod ci;
+mod coverage;
 mod edges;
 mod facts;
 mod fuzz;
@@ -42,6 +43,8 @@ enum Command {
     AuthDecisions(auth_decisions::AuthDecisionsArgs),
     /// Fuzz the readers on the stable toolchain
     Fuzz(fuzz::FuzzArgs),
+    /// Write docs/coverage.md: which check shows which situation
+    Coverage(coverage::CoverageArgs),
     /// Run a benchmark beside its peers
     Bench(bench::BenchArgs),
     /// Check that README.md shows what the program prints
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
         Command::Facts(args) => facts::run(&args),
         Command::AuthDecisions(args) => auth_decisions::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
+        Command::Coverage(args) => coverage::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Readme(args) => readme::run(&args),
         Command::Sample(args) => sample::run(&args),

@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use super::{Passed, Step};
 use crate::{
-    Failure, Result, auth_decisions, edges, facts, fuzz, map, readme, sample, schema, setup, workspace,
+    Failure, Result, auth_decisions, coverage, edges, facts, fuzz, map, readme, sample, schema, setup,
+    workspace,
 };
 
 /// All steps. A new check is one line here and, where it is long, one file of this crate.
@@ -31,6 +32,7 @@ pub(super) const STEPS: &[Step] = &[
         sample,
     ),
     step("readme", "README.md shows what the program prints", readme),
+    step("coverage", "docs/coverage.md is what the checks cover", covered),
     step("facts", "what is known about the recorded exports", facts),
     step(
         "auth-decisions",
@@ -234,6 +236,10 @@ fn sample() -> Result<Passed> {
 
 fn readme() -> Result<Passed> {
     readme::check().map(Passed::from)
+}
+
+fn covered() -> Result<Passed> {
+    coverage::check().map(Passed::from)
 }
 
 fn facts() -> Result<Passed> {

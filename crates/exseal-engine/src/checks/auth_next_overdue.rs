@@ -9,7 +9,7 @@ pub(super) const CHECK: Check = Check {
     name: "auth-next-overdue",
     about: "the next Auth certificate should have become current and has not",
     severities: &[Severity::Error],
-    scenarios: &[20, 33],
+    scenarios: &[20],
     pains: &[33],
     run,
 };
