@@ -1,6 +1,6 @@
 //! `exseal diagnose` for people: the matrix first, then findings by severity.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use exseal_engine::Diagnosis;
 use exseal_model::{Finding, Follows, Inventory, Severity};
@@ -9,7 +9,7 @@ use super::matrix;
 use super::paint::{self, BOLD, DIM, styled, wrapped};
 use crate::context::Context;
 
-/// From so many servers on a finding of one kind is told once, with the others named below it.
+/// From so many places on a finding of one kind is told once in a terminal, with the others named below it.
 const TOLD_ONCE: usize = 4;
 
 /// The whole view; with `every`, each finding by itself however many there are.
@@ -24,11 +24,12 @@ pub(crate) fn text(diagnosis: &Diagnosis, inventory: &Inventory, every: bool, co
     ));
     out.push('\n');
     let (causes, effects) = if every {
-        (diagnosis.findings.iter().collect(), Vec::new())
+        (diagnosis.findings.iter().collect(), Effects::default())
     } else {
         causes_and_effects(&diagnosis.findings)
     };
-    for group in groups(&causes, every) {
+    let told_once = if every { usize::MAX } else { TOLD_ONCE };
+    for group in groups(&causes, told_once) {
         let Some((first, others)) = group.split_first() else {
             continue;
         };
@@ -68,8 +69,9 @@ pub(crate) fn counted(diagnosis: &Diagnosis) -> String {
     counted.join(", ")
 }
 
-/// Findings of one name, severity and kind of slot together where they are many; in the order of their first.
-pub(crate) fn groups<'f>(findings: &[&'f Finding], every: bool) -> Vec<Vec<&'f Finding>> {
+/// Findings of one name, severity and kind of slot together where they are `told_once` or more; in the order of their
+/// first.
+pub(crate) fn groups<'f>(findings: &[&'f Finding], told_once: usize) -> Vec<Vec<&'f Finding>> {
     type Key<'f> = (Severity, &'f str, Option<&'static str>);
     let key = |finding: &'_ Finding| {
         (
@@ -91,37 +93,50 @@ pub(crate) fn groups<'f>(findings: &[&'f Finding], every: bool) -> Vec<Vec<&'f F
             group.push(finding);
         }
     }
-    if !every && groups.iter().any(|group| group.len() >= TOLD_ONCE) {
-        return groups
-            .into_iter()
-            .flat_map(|group| {
-                if group.len() >= TOLD_ONCE {
-                    vec![group]
-                } else {
-                    group.into_iter().map(|finding| vec![finding]).collect()
-                }
-            })
-            .collect();
+    if groups.iter().all(|group| group.len() < told_once) {
+        return findings.iter().map(|finding| vec![*finding]).collect();
     }
-    findings.iter().map(|finding| vec![*finding]).collect()
+    groups
+        .into_iter()
+        .flat_map(|group| {
+            if group.len() >= told_once {
+                vec![group]
+            } else {
+                group.into_iter().map(|finding| vec![finding]).collect()
+            }
+        })
+        .collect()
 }
 
+/// Findings that follow from another one, by that one.
+#[derive(Default)]
+pub(crate) struct Effects<'f>(BTreeMap<Follows, Vec<&'f Finding>>);
+
 /// Findings that stand for themselves, and those that follow from another one. Of a diagnosis, every one is in one of them.
-pub(crate) fn causes_and_effects(findings: &[Finding]) -> (Vec<&Finding>, Vec<&Finding>) {
-    findings.iter().partition(|finding| finding.follows.is_none())
+pub(crate) fn causes_and_effects(findings: &[Finding]) -> (Vec<&Finding>, Effects<'_>) {
+    let mut causes = Vec::new();
+    let mut effects = Effects::default();
+    for finding in findings {
+        match &finding.follows {
+            None => causes.push(finding),
+            Some(cause) => effects.0.entry(cause.clone()).or_default().push(finding),
+        }
+    }
+    (causes, effects)
 }
 
 /// What follows from the findings of a group, also by way of another, each once: those to show, and how many more.
-pub(crate) fn following<'f>(group: &[&'f Finding], effects: &[&'f Finding]) -> (Vec<&'f Finding>, usize) {
+pub(crate) fn following<'f>(group: &[&'f Finding], effects: &Effects<'f>) -> (Vec<&'f Finding>, usize) {
     const SHOWN: usize = 6;
     let mut found: Vec<&Finding> = Vec::new();
-    let mut causes: std::collections::VecDeque<Follows> = group.iter().map(|one| Follows::of(one)).collect();
+    let mut known: BTreeSet<Follows> = BTreeSet::new();
+    let mut causes: VecDeque<Follows> = group.iter().map(|one| Follows::of(one)).collect();
     while let Some(cause) = causes.pop_front() {
-        for &effect in effects {
-            if effect.follows.as_ref() == Some(&cause) && !found.contains(&effect) {
-                found.push(effect);
-                causes.push_back(Follows::of(effect));
-            }
+        let own = effects.0.get(&cause).map_or(&[][..], Vec::as_slice);
+        // Findings of one name and place have the same effects: asked for once.
+        if known.insert(cause) {
+            found.extend(own);
+            causes.extend(own.iter().map(|effect| Follows::of(effect)));
         }
     }
     let more = found.len().saturating_sub(SHOWN);

@@ -1,10 +1,10 @@
 //! `exseal forecast` for people and calendars.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use exseal_engine::{Day, Forecast, Happening, Kind, Place};
-use exseal_model::Slot;
+use exseal_model::{Severity, Slot};
 use jiff::Timestamp;
 
 use super::paint::{self, BOLD, DIM, styled, wrapped};
@@ -14,24 +14,31 @@ use crate::context::Context;
 pub(crate) fn text(forecast: &Forecast, context: &Context) -> String {
     const INDENT: &str = "            ";
     let mut out = String::new();
-    for one in &forecast.ended {
-        let line = format!(
-            "{}  {} ended and is still presented: {}{}",
-            styled(
-                paint::severity(one.severity),
-                &format!("{:10}", context.day(one.at))
-            ),
-            certificate(one),
-            places(&one.places),
-            arrow(one)
-        );
-        out.push_str(&wrapped_at(&line, INDENT, context));
+    for (date, of_day) in ended_days(forecast, context) {
+        let worst = of_day.iter().map(|one| one.severity).max();
+        let date = worst.map_or_else(|| date.clone(), |worst| styled(paint::severity(worst), &date));
+        let said: Vec<String> = merged(of_day)
+            .iter()
+            .map(|one| {
+                format!(
+                    "{} ended and still presented: {}{}",
+                    one.certificates(),
+                    places(&one.places),
+                    one.arrow()
+                )
+            })
+            .collect();
+        out.push_str(&wrapped_at(
+            &format!("{date}  {}", said.join("; and ")),
+            INDENT,
+            context,
+        ));
     }
     for day in &forecast.days {
         let worst = day.happenings.iter().map(|one| one.severity).max();
         let date = day.date.to_string();
         let date = worst.map_or_else(|| date.clone(), |worst| styled(paint::severity(worst), &date));
-        let said: Vec<String> = day.happenings.iter().map(words).collect();
+        let said: Vec<String> = merged(&day.happenings).iter().map(Told::words).collect();
         let line = format!(
             "{date}  {}: {}",
             away(day, forecast.now, context),
@@ -80,46 +87,97 @@ pub(crate) fn away(day: &Day, now: Timestamp, context: &Context) -> String {
     }
 }
 
-/// What happens, in words.
-pub(crate) fn words(one: &Happening) -> String {
-    let bold = styled(BOLD, plain(one.kind));
-    match one.kind {
-        Kind::BecomesCurrent => format!("{} {bold}", certificate(one)),
-        Kind::Ends | Kind::RenewalDue => {
-            format!(
+/// What has ended, by its day in the person's zone.
+pub(crate) fn ended_days<'f>(forecast: &'f Forecast, context: &Context) -> Vec<(String, &'f [Happening])> {
+    forecast
+        .ended
+        .chunk_by(|one, other| context.day(one.at) == context.day(other.at))
+        .filter_map(|of_day| Some((context.day(of_day.first()?.at), of_day)))
+        .collect()
+}
+
+/// What happens to several certificates on one day in the same kinds of slots: told as one.
+#[derive(Debug)]
+pub(crate) struct Told<'f> {
+    pub(crate) kind: Kind,
+    pub(crate) severity: Severity,
+    pub(crate) names: Vec<String>,
+    pub(crate) places: Vec<Place>,
+    pub(crate) stops: &'f [String],
+}
+
+/// Puts together what is the same but for certificate and server, in the order of the first of each.
+pub(crate) fn merged(happenings: &[Happening]) -> Vec<Told<'_>> {
+    type Key<'f> = (Kind, BTreeSet<&'static str>, &'f [String]);
+    let mut told: Vec<Told<'_>> = Vec::new();
+    let mut at_key: BTreeMap<Key<'_>, usize> = BTreeMap::new();
+    for one in happenings {
+        let kinds = one.places.iter().map(|place| place.slot.kind()).collect();
+        let at = *at_key.entry((one.kind, kinds, &one.stops)).or_insert_with(|| {
+            told.push(Told {
+                kind: one.kind,
+                severity: one.severity,
+                names: Vec::new(),
+                places: Vec::new(),
+                stops: &one.stops,
+            });
+            told.len() - 1
+        });
+        if let Some(own) = told.get_mut(at) {
+            own.severity = own.severity.max(one.severity);
+            own.names.push(certificate(one));
+            own.places.extend(one.places.iter().cloned());
+        }
+    }
+    told
+}
+
+impl Told<'_> {
+    /// The certificates, a long list cut with its number.
+    pub(crate) fn certificates(&self) -> String {
+        const NAMED: usize = 3;
+        match self.names.split_at_checked(NAMED) {
+            Some((named, more @ [_, ..])) => format!("{} and {} more", named.join(", "), more.len()),
+            _ => self.names.join(", "),
+        }
+    }
+
+    /// What happens to them, as a predicate.
+    pub(crate) const fn predicate(&self) -> &'static str {
+        match (self.kind, self.names.len()) {
+            (Kind::Ends, 1) => "ends",
+            (Kind::Ends, _) => "end",
+            (Kind::RenewalDue, 1) => "is due for renewal",
+            (Kind::RenewalDue, _) => "are due for renewal",
+            (Kind::BecomesCurrent, _) => "becomes the current Auth certificate",
+        }
+    }
+
+    /// What happens, in words.
+    pub(crate) fn words(&self) -> String {
+        let bold = styled(BOLD, self.predicate());
+        match self.kind {
+            Kind::BecomesCurrent => format!("{} {bold}", self.certificates()),
+            Kind::Ends | Kind::RenewalDue => format!(
                 "{} {bold}: {}{}",
-                certificate(one),
-                places(&one.places),
-                arrow(one)
-            )
+                self.certificates(),
+                places(&self.places),
+                self.arrow()
+            ),
+        }
+    }
+
+    fn arrow(&self) -> String {
+        if self.stops.is_empty() {
+            String::new()
+        } else {
+            format!(" → {}", self.stops.join("; "))
         }
     }
 }
 
-/// A kind of happening as a predicate.
-pub(crate) const fn plain(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Ends => "ends",
-        Kind::RenewalDue => "is due for renewal",
-        Kind::BecomesCurrent => "becomes the current Auth certificate",
-    }
-}
-
-/// What stops, in one sentence.
-pub(crate) fn stops(one: &Happening) -> String {
-    one.stops.join("; ")
-}
-
-fn arrow(one: &Happening) -> String {
-    if one.stops.is_empty() {
-        String::new()
-    } else {
-        format!(" → {}", stops(one))
-    }
-}
-
 /// The subject's common name, and so much of the thumbprint as people tell certificates apart by.
-pub(crate) fn certificate(one: &Happening) -> String {
+fn certificate(one: &Happening) -> String {
     let name = one
         .subject
         .split(", ")
@@ -198,24 +256,20 @@ pub(crate) fn calendar(forecast: &Forecast, context: &Context) -> String {
         content_line(line, &mut out);
     }
     for day in &forecast.days {
-        let said: Vec<String> = day.happenings.iter().map(words).collect();
+        let told = merged(&day.happenings);
+        let said: Vec<String> = told.iter().map(Told::words).collect();
         let said: Vec<String> = said
             .iter()
             .map(|text| anstream::adapter::strip_str(text).to_string())
             .collect();
-        let first = day.happenings.iter().max_by_key(|one| one.severity);
-        let summary = match (first, day.happenings.len()) {
-            (Some(first), count) => {
-                let what = plain(first.kind);
-                let more = if count > 1 {
-                    format!(" and {} more", count - 1)
-                } else {
-                    String::new()
-                };
-                format!("Exchange: {} {what}{more}", certificate(first))
-            }
-            (None, _) => continue,
+        let Some(first) = told.iter().max_by_key(|one| one.severity) else {
+            continue;
         };
+        let more = match told.len() {
+            0 | 1 => String::new(),
+            count => format!(" and {} more", count - 1),
+        };
+        let summary = format!("Exchange: {} {}{more}", first.certificates(), first.predicate());
         let next = day.date.tomorrow().unwrap_or(day.date);
         let ends = day.happenings.iter().any(|one| one.kind == Kind::Ends);
         for line in [

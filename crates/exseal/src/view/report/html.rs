@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use exseal_engine::Happening;
 use exseal_model::Finding;
 #[cfg(test)]
 use exseal_model::Severity;
@@ -11,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{CertificateLine, Report};
 use crate::context::Context;
 use crate::view::diagnose::{causes_and_effects, counted, following, groups, place};
-use crate::view::forecast::{away, certificate, places, plain, stops};
+use crate::view::forecast::{Told, away, ended_days, merged, places};
 use crate::view::matrix::{ALL_SHOWN, Sign, Table, folded};
 
 const STYLE: &str = include_str!("report.css");
@@ -134,7 +133,7 @@ fn findings(report: &Report, context: &Context, out: &mut String) {
         out.push_str("<p>None.</p>\n");
     }
     let (causes, effects) = causes_and_effects(&report.diagnosis.findings);
-    for group in groups(&causes, false) {
+    for group in groups(&causes, 2) {
         if let Some((first, others)) = group.split_first() {
             finding(first, others, following(&group, &effects), context, out);
         }
@@ -234,25 +233,27 @@ fn forecast(report: &Report, context: &Context, out: &mut String) {
     }
     scroll("What stops when", out);
     out.push_str("<table><thead><tr><th scope=\"col\">day</th><th scope=\"col\">when</th><th scope=\"col\">certificate</th><th scope=\"col\">slots</th><th scope=\"col\">stops</th></tr></thead><tbody>\n");
-    let mut line = |date: &str, when: &str, one: &Happening| {
+    let mut line = |date: &str, when: &str, one: &Told<'_>| {
         let _ = writeln!(
             out,
             "<tr><td class=\"d\">{}</td><td class=\"d\">{}</td><td>{} <span class=\"{}\">{}</span></td><td>{}</td><td>{}</td></tr>",
             esc(date),
             esc(when),
-            esc(&certificate(one)),
+            esc(&one.certificates()),
             one.severity,
-            plain(one.kind),
+            if when == "ended" { "" } else { one.predicate() },
             esc(&places(&one.places)),
-            esc(&stops(one))
+            esc(&one.stops.join("; "))
         );
     };
-    for one in &report.forecast.ended {
-        line(&context.day(one.at), "ended", one);
+    for (date, of_day) in ended_days(&report.forecast, context) {
+        for one in merged(of_day) {
+            line(&date, "ended", &one);
+        }
     }
     for day in &report.forecast.days {
-        for one in &day.happenings {
-            line(&day.date.to_string(), &away(day, report.now, context), one);
+        for one in merged(&day.happenings) {
+            line(&day.date.to_string(), &away(day, report.now, context), &one);
         }
     }
     out.push_str("</tbody></table></div>\n</section>\n");
@@ -299,14 +300,30 @@ fn timeline(report: &Report, context: &Context, out: &mut String) {
     let (used, idle): (Vec<&CertificateLine>, Vec<&CertificateLine>) =
         report.certificates.iter().partition(|line| line.in_use());
     out.push_str("<p class=\"soft\">From beginning to end of each certificate that something uses; the upright line is the day of this report.</p>\n");
+    // A large organisation sees what comes first, and the rest when it asks for it.
+    let soon = used.partition_point(|line| line.days_left <= 400);
+    let (first, later) = if used.len() > ALL_SHOWN {
+        used.split_at(soon)
+    } else {
+        (used.as_slice(), &[][..])
+    };
     bars(
         "Timeline of certificates in use",
-        &used,
+        first,
         &scale,
         report,
         context,
         out,
     );
+    if !later.is_empty() {
+        let _ = writeln!(
+            out,
+            "<details><summary>{} more that end in more than 400 days</summary>",
+            later.len()
+        );
+        bars("Timeline of later ends", later, &scale, report, context, out);
+        out.push_str("</details>\n");
+    }
     if !idle.is_empty() {
         let _ = writeln!(
             out,
@@ -372,6 +389,16 @@ fn bars(
 
 fn certificates(report: &Report, context: &Context, out: &mut String) {
     out.push_str("<section id=\"certificates\">\n<h2>Certificates</h2>\n");
+    let open = if report.certificates.len() > 100 {
+        ""
+    } else {
+        " open"
+    };
+    let _ = writeln!(
+        out,
+        "<details{open}><summary>{} certificates, the first to end first</summary>",
+        report.certificates.len()
+    );
     scroll("Certificates", out);
     out.push_str("<table><thead><tr><th scope=\"col\">ends</th><th scope=\"col\">days</th><th scope=\"col\">subject and thumbprint</th><th scope=\"col\">issuer</th><th scope=\"col\">names</th><th scope=\"col\">key, signature</th><th scope=\"col\">presented by</th><th scope=\"col\">in</th><th scope=\"col\">seen by</th></tr></thead><tbody>\n");
     for line in &report.certificates {
@@ -418,14 +445,15 @@ fn certificates(report: &Report, context: &Context, out: &mut String) {
             seen.join(" ")
         );
     }
-    out.push_str("</tbody></table></div>\n</section>\n");
+    out.push_str("</tbody></table></div></details>\n</section>\n");
 }
 
 fn seen(report: &Report, context: &Context, out: &mut String) {
     out.push_str("<section id=\"seen\">\n<h2>What was seen</h2>\n<p class=\"soft\">Sources in the order of trust; what a server's store shows wins over what a cmdlet says of it.</p>\n");
+    let open = if report.sources.len() > 100 { "" } else { " open" };
     let _ = writeln!(
         out,
-        "<details open><summary>{} sources</summary>",
+        "<details{open}><summary>{} sources</summary>",
         report.sources.len()
     );
     scroll("Sources", out);

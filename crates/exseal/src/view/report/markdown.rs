@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Report;
 use crate::context::Context;
 use crate::view::diagnose::{causes_and_effects, counted, following, groups, place};
-use crate::view::forecast::{away, places, words};
+use crate::view::forecast::{away, merged, places};
 use crate::view::matrix::{Table, folded};
 
 /// Headings, tables and lists that every Markdown reader knows.
@@ -21,10 +21,9 @@ pub(crate) fn markdown(report: &Report, context: &Context) -> String {
     findings(report, context, &mut out);
     out.push_str("## What stops when\n\n");
     for day in &report.forecast.days {
-        let said: Vec<String> = day
-            .happenings
+        let said: Vec<String> = merged(&day.happenings)
             .iter()
-            .map(|one| escaped(&anstream::adapter::strip_str(&words(one)).to_string()))
+            .map(|one| escaped(&anstream::adapter::strip_str(&one.words()).to_string()))
             .collect();
         let _ = writeln!(
             out,
@@ -113,7 +112,7 @@ fn findings(report: &Report, context: &Context, out: &mut String) {
         out.push_str("None.\n\n");
     }
     let (causes, effects) = causes_and_effects(&report.diagnosis.findings);
-    for group in groups(&causes, false) {
+    for group in groups(&causes, 2) {
         let Some((first, others)) = group.split_first() else {
             continue;
         };
