@@ -233,22 +233,22 @@ impl<'a, 'l> Decoder<'a, 'l> {
     }
 
     fn open(&mut self, at: usize, name: &'a str, attributes: &'a str, empty: bool) -> Result<(), Wrong> {
-        match (name, self.stack.last()) {
-            ("Objs", None) if self.document.values.is_empty() => {
+        match (name.as_bytes(), self.stack.last()) {
+            (b"Objs", None) if self.document.values.is_empty() => {
                 self.document.in_objs = true;
                 self.enter(at, Frame::Objs, empty)
             }
-            ("Obj", _) => {
+            (b"Obj", _) => {
                 let object = self.define(at, attributes)?;
                 self.place(at, attributes, Value::Object(ObjectId(object)))?;
                 self.enter(at, Frame::Object(object), empty)
             }
-            ("Ref", _) => {
+            (b"Ref", _) => {
                 let object = self.refer(at, attributes)?;
                 self.finish_empty(name, empty)?;
                 self.place(at, attributes, Value::Object(ObjectId(object)))
             }
-            ("TN", Some(&Frame::Object(object))) => {
+            (b"TN", Some(&Frame::Object(object))) => {
                 let reference = attribute(attributes, "RefId");
                 self.enter(
                     at,
@@ -260,14 +260,14 @@ impl<'a, 'l> Decoder<'a, 'l> {
                     empty,
                 )
             }
-            ("T", Some(Frame::Types { .. })) => {
+            (b"T", Some(Frame::Types { .. })) => {
                 let text = self.string(at, name, empty)?;
                 if let Some(Frame::Types { names, .. }) = self.stack.last_mut() {
                     names.push(text);
                 }
                 Ok(())
             }
-            ("TNRef", Some(&Frame::Object(object))) => {
+            (b"TNRef", Some(&Frame::Object(object))) => {
                 self.count_reference(at)?;
                 let known = attribute(attributes, "RefId")
                     .and_then(|id| self.types.get(id))
@@ -278,12 +278,12 @@ impl<'a, 'l> Decoder<'a, 'l> {
                 self.object(object).types = Some(known);
                 Ok(())
             }
-            ("ToString", Some(&Frame::Object(object))) => {
+            (b"ToString", Some(&Frame::Object(object))) => {
                 let text = self.string(at, name, empty)?;
                 self.object(object).to_string = Some(text);
                 Ok(())
             }
-            ("Props", Some(&Frame::Object(object))) => {
+            (b"Props", Some(&Frame::Object(object))) => {
                 self.object(object).adapted.get_or_insert_default();
                 self.enter(
                     at,
@@ -294,7 +294,7 @@ impl<'a, 'l> Decoder<'a, 'l> {
                     empty,
                 )
             }
-            ("MS", Some(&Frame::Object(object))) => {
+            (b"MS", Some(&Frame::Object(object))) => {
                 self.object(object).extended.get_or_insert_default();
                 self.enter(
                     at,
@@ -305,7 +305,7 @@ impl<'a, 'l> Decoder<'a, 'l> {
                     empty,
                 )
             }
-            ("STK" | "QUE" | "LST" | "IE" | "DCT", Some(&Frame::Object(object))) => {
+            (b"STK" | b"QUE" | b"LST" | b"IE" | b"DCT", Some(&Frame::Object(object))) => {
                 if self
                     .document
                     .objects
@@ -332,7 +332,7 @@ impl<'a, 'l> Decoder<'a, 'l> {
                 )
             }
             (
-                "En",
+                b"En",
                 Some(Frame::Items {
                     kind: ContainerKind::Dictionary,
                     ..

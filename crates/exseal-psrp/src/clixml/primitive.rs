@@ -105,13 +105,13 @@ impl<'a> Decoder<'a, '_> {
     }
 
     pub(super) fn primitive(&mut self, at: usize, name: &'a str, empty: bool) -> Result<Value<'a>, Wrong> {
-        Ok(match name {
-            "S" => Value::String(self.string(at, name, empty)?),
-            "Nil" => {
+        Ok(match name.as_bytes() {
+            b"S" => Value::String(self.string(at, name, empty)?),
+            b"Nil" => {
                 self.finish_empty(name, empty)?;
                 Value::Nil
             }
-            "B" => match &*self.plain(at, name, empty)? {
+            b"B" => match &*self.plain(at, name, empty)? {
                 "true" | "1" => Value::Bool(true),
                 "false" | "0" => Value::Bool(false),
                 other => {
@@ -122,21 +122,21 @@ impl<'a> Decoder<'a, '_> {
                     });
                 }
             },
-            "C" => Value::Char(self.number(at, name, empty, "a code unit from 0 to 65535")?),
-            "DT" => Value::DateTime(self.plain(at, name, empty)?),
-            "TS" => Value::TimeSpan(self.plain(at, name, empty)?),
-            "By" => Value::U8(self.number(at, name, empty, "a number from 0 to 255")?),
-            "SB" => Value::I8(self.number(at, name, empty, "a number from -128 to 127")?),
-            "U16" => Value::U16(self.number(at, name, empty, "an unsigned 16-bit number")?),
-            "I16" => Value::I16(self.number(at, name, empty, "a 16-bit number")?),
-            "U32" => Value::U32(self.number(at, name, empty, "an unsigned 32-bit number")?),
-            "I32" => Value::I32(self.number(at, name, empty, "a 32-bit number")?),
-            "U64" => Value::U64(self.number(at, name, empty, "an unsigned 64-bit number")?),
-            "I64" => Value::I64(self.number(at, name, empty, "a 64-bit number")?),
-            "Sg" => Value::F32(self.float(at, name, empty)?),
-            "Db" => Value::F64(self.float(at, name, empty)?),
-            "D" => Value::Decimal(self.plain(at, name, empty)?),
-            "BA" => {
+            b"C" => Value::Char(self.number(at, name, empty, "a code unit from 0 to 65535")?),
+            b"DT" => Value::DateTime(self.plain(at, name, empty)?),
+            b"TS" => Value::TimeSpan(self.plain(at, name, empty)?),
+            b"By" => Value::U8(self.number(at, name, empty, "a number from 0 to 255")?),
+            b"SB" => Value::I8(self.number(at, name, empty, "a number from -128 to 127")?),
+            b"U16" => Value::U16(self.number(at, name, empty, "an unsigned 16-bit number")?),
+            b"I16" => Value::I16(self.number(at, name, empty, "a 16-bit number")?),
+            b"U32" => Value::U32(self.number(at, name, empty, "an unsigned 32-bit number")?),
+            b"I32" => Value::I32(self.number(at, name, empty, "a 32-bit number")?),
+            b"U64" => Value::U64(self.number(at, name, empty, "an unsigned 64-bit number")?),
+            b"I64" => Value::I64(self.number(at, name, empty, "a 64-bit number")?),
+            b"Sg" => Value::F32(self.float(at, name, empty)?),
+            b"Db" => Value::F64(self.float(at, name, empty)?),
+            b"D" => Value::Decimal(self.plain(at, name, empty)?),
+            b"BA" => {
                 let text = self.plain(at, name, empty)?;
                 let decoded = if text.bytes().any(|b| b.is_ascii_whitespace()) {
                     BASE64.decode(text.split_ascii_whitespace().collect::<String>())
@@ -149,12 +149,12 @@ impl<'a> Decoder<'a, '_> {
                     found: Some(error.to_string()),
                 })?)
             }
-            "G" => Value::Guid(self.plain(at, name, empty)?),
-            "URI" => Value::Uri(self.string(at, name, empty)?),
-            "Version" => Value::Version(self.plain(at, name, empty)?),
-            "XD" => Value::Xml(self.string(at, name, empty)?),
-            "SBK" => Value::ScriptBlock(self.string(at, name, empty)?),
-            "SS" => Value::SecureString(Opaque(self.plain(at, name, empty)?)),
+            b"G" => Value::Guid(self.plain(at, name, empty)?),
+            b"URI" => Value::Uri(self.string(at, name, empty)?),
+            b"Version" => Value::Version(self.plain(at, name, empty)?),
+            b"XD" => Value::Xml(self.string(at, name, empty)?),
+            b"SBK" => Value::ScriptBlock(self.string(at, name, empty)?),
+            b"SS" => Value::SecureString(Opaque(self.plain(at, name, empty)?)),
             _ => {
                 let place = self.stack.last().map_or("the document", Frame::element);
                 return Err(wrong(at, format!("an element of CLIXML in {place}")));

@@ -157,16 +157,25 @@ impl<'a> Scanner<'a> {
 
 /// The raw value of an attribute; `None` when it is not there.
 pub(super) fn attribute<'a>(attributes: &'a str, wanted: &str) -> Option<&'a str> {
-    let mut rest = attributes.trim_start();
+    let mut rest = attributes.trim_ascii_start();
     while !rest.is_empty() {
-        let (name, after) = rest.split_once('=')?;
-        let after = after.trim_start();
-        let quote = after.chars().next().filter(|&c| c == '"' || c == '\'')?;
-        let (value, next) = after.get(1..)?.split_once(quote)?;
-        if name.trim() == wanted {
+        let (name, after) = split(rest, b'=')?;
+        let after = after.trim_ascii_start();
+        let quote = *after.as_bytes().first()?;
+        if quote != b'"' && quote != b'\'' {
+            return None;
+        }
+        let (value, next) = split(after.get(1..)?, quote)?;
+        if name.trim_ascii_end() == wanted {
             return Some(value);
         }
-        rest = next.trim_start();
+        rest = next.trim_ascii_start();
     }
     None
+}
+
+/// What stands before and behind the first of an ASCII byte. Names and values are short: no search by vectors is worth it.
+fn split(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|own| own == byte)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }

@@ -209,29 +209,55 @@ pub(super) fn unescape(raw: &str, powershell: bool) -> Result<PsString<'_>, Esca
         return Ok(PsString::Utf8(Cow::Owned(text)));
     }
 
-    let mut units = Vec::with_capacity(text.len());
-    let mut rest = text.as_str();
-    while let Some(at) = memchr::memmem::find(rest.as_bytes(), b"_x") {
-        let (before, from) = rest.split_at(at);
-        units.extend(before.encode_utf16());
-        match escape_unit(from.as_bytes()) {
-            Some(unit) => {
-                units.push(unit);
-                rest = from.get(7..).unwrap_or_default();
+    Ok(unescape_units(&text))
+}
+
+/// Replaces each `_xHHHH_`; code units are made only of text that turns out to have a lone surrogate.
+fn unescape_units(text: &str) -> PsString<'static> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, unit, behind)) = next_escape(rest) {
+        out.push_str(before);
+        rest = behind;
+        if let Some(character) = char::from_u32(u32::from(unit)) {
+            out.push(character);
+            continue;
+        }
+        let low = next_escape(rest).filter(|(between, ..)| between.is_empty());
+        match low.and_then(|(_, low, _)| char::decode_utf16([unit, low]).next()?.ok()) {
+            Some(character) => {
+                out.push(character);
+                rest = low.map_or(rest, |(.., behind)| behind);
             }
             None => {
-                units.push(u16::from(b'_'));
-                rest = from.get(1..).unwrap_or_default();
+                let mut units: Vec<u16> = out.encode_utf16().collect();
+                units.push(unit);
+                while let Some((before, unit, behind)) = next_escape(rest) {
+                    units.extend(before.encode_utf16());
+                    units.push(unit);
+                    rest = behind;
+                }
+                units.extend(rest.encode_utf16());
+                return PsString::from_units(units);
             }
         }
     }
-    units.extend(rest.encode_utf16());
-    Ok(PsString::from_units(units))
+    out.push_str(rest);
+    PsString::Utf8(Cow::Owned(out))
+}
+
+/// What stands before the next `_xHHHH_`, its code unit, and what stands behind it.
+fn next_escape(text: &str) -> Option<(&str, u16, &str)> {
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(b'_', bytes).find_map(|at| {
+        let unit = escape_unit(bytes.get(at..)?)?;
+        Some((text.get(..at)?, unit, text.get(at + 7..)?))
+    })
 }
 
 fn has_escape(bytes: &[u8], from: usize) -> bool {
     let bytes = bytes.get(from..).unwrap_or_default();
-    memchr::memmem::find_iter(bytes, b"_x").any(|at| bytes.get(at..).and_then(escape_unit).is_some())
+    memchr::memchr_iter(b'_', bytes).any(|at| bytes.get(at..).and_then(escape_unit).is_some())
 }
 
 /// The code unit of a `_xHHHH_` at the beginning of `bytes`.
