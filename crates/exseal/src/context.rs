@@ -101,7 +101,7 @@ impl Context {
 
     fn choice(&self) -> anstream::ColorChoice {
         if self.colour_stderr {
-            anstream::ColorChoice::AlwaysAnsi
+            anstream::ColorChoice::Always
         } else {
             anstream::ColorChoice::Never
         }

@@ -122,7 +122,11 @@ pub(crate) fn read(given: &[Given], passwords: &Passwords, context: &Context) ->
     let begun = std::time::Instant::now();
     let reading = context.patiently("reading …", || files::read(given, &options));
     let errors: usize = reading.files.iter().map(|file| file.inventory.errors.len()).sum();
-    tracing::info!(files = reading.files.len(), errors, elapsed = ?begun.elapsed(), "Read files");
+    tracing::info!(count = reading.files.len(), errors, elapsed = ?begun.elapsed(), "Read files");
+    for file in &reading.files {
+        let kind = file.holds.as_deref().unwrap_or("not recognised");
+        tracing::debug!(file = file.path, kind, "Recognise export");
+    }
     reading
 }
 
@@ -179,7 +183,11 @@ pub(crate) fn inventory(
             "`exseal inspect FILE` tells of each file what it holds; docs/exports.md lists what can be read",
         ));
     }
-    Ok(exseal_engine::merge(reading.into_inventories()))
+    let begun = std::time::Instant::now();
+    let inventory = exseal_engine::merge(reading.into_inventories());
+    let (servers, certificates) = (inventory.servers.len(), inventory.certificates.len());
+    tracing::info!(servers, certificates, elapsed = ?begun.elapsed(), "Merge inventories");
+    Ok(inventory)
 }
 
 pub(crate) fn missing(path: &Path) -> CommandError {

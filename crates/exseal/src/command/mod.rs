@@ -87,6 +87,28 @@ enum Command {
     Schema(schema::SchemaArgs),
 }
 
+impl Command {
+    /// The span a command works in, named like it.
+    fn verb(&self) -> tracing::Span {
+        use tracing::info_span;
+        match self {
+            Self::Inspect(_) => info_span!("inspect"),
+            Self::Discover(_) => info_span!("discover"),
+            Self::Diagnose(_) => info_span!("diagnose"),
+            Self::Auth(_) => info_span!("auth_status"),
+            Self::Forecast(_) => info_span!("forecast"),
+            Self::Diff(_) => info_span!("diff"),
+            Self::Report(_) => info_span!("report"),
+            Self::Demo(_) => info_span!("demo"),
+            Self::Explain(_) => info_span!("explain"),
+            Self::Checks(_) => info_span!("checks"),
+            Self::Completion(_) => info_span!("completion"),
+            Self::Man(_) => info_span!("man"),
+            Self::Schema(_) => info_span!("schema"),
+        }
+    }
+}
+
 /// What a command that did its work says about the organisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -102,6 +124,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     if cli.verbose > 0 || std::env::var_os("EXSEAL_LOG").is_some() {
         trace(cli.verbose);
     }
+    let _verb = cli.command.verb().entered();
     let outcome = match &cli.command {
         Command::Inspect(args) => inspect::run(&context, args),
         Command::Discover(args) => discover::run(&context, args),
@@ -149,7 +172,7 @@ pub(crate) fn definition() -> clap::Command {
 /// Writes text to standard output.
 pub(crate) fn print(context: &Context, text: &str) -> Result<(), CommandError> {
     let choice = if context.colour {
-        anstream::ColorChoice::AlwaysAnsi
+        anstream::ColorChoice::Always
     } else {
         anstream::ColorChoice::Never
     };

@@ -191,6 +191,7 @@ fn certificate(one: &Happening) -> String {
 /// `front-end/*:443, pop on ex1, ex2; send-connector/x`, long lists cut with their number.
 pub(crate) fn places(places: &[Place]) -> String {
     const NAMED: usize = 4;
+    const GROUPS: usize = 8;
     let mut by_server: BTreeMap<(bool, Option<&str>), Vec<&Slot>> = BTreeMap::new();
     for place in places {
         by_server
@@ -198,10 +199,11 @@ pub(crate) fn places(places: &[Place]) -> String {
             .or_default()
             .push(&place.slot);
     }
-    // Servers of which the same is true share a part.
+    // Servers of which the same is true share a part; what belongs to the organisation is never cut.
     let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    let servers = by_server.keys().filter(|(_, server)| server.is_some()).count();
     for ((_, server), slots) in by_server {
-        let slots = slot_words(&slots);
+        let slots = slot_words(&slots, servers > 1);
         let at = groups
             .iter()
             .position(|(own, servers)| *own == slots && servers.is_empty() == server.is_none());
@@ -210,8 +212,11 @@ pub(crate) fn places(places: &[Place]) -> String {
             _ => groups.push((slots, server.into_iter().collect())),
         }
     }
-    let parts: Vec<String> = groups
+    groups.sort_by_key(|(_, servers)| (!servers.is_empty(), std::cmp::Reverse(servers.len())));
+    let more: usize = groups.iter().skip(GROUPS).map(|(_, servers)| servers.len()).sum();
+    let mut parts: Vec<String> = groups
         .iter()
+        .take(GROUPS)
         .map(|(slots, servers)| match servers.split_at_checked(NAMED) {
             _ if servers.is_empty() => slots.clone(),
             Some((named, [_, ..])) => format!(
@@ -222,20 +227,26 @@ pub(crate) fn places(places: &[Place]) -> String {
             _ => format!("{slots} on {}", servers.join(", ")),
         })
         .collect();
+    if more > 0 {
+        parts.push(format!("other slots on {more} more servers"));
+    }
     parts.join("; ")
 }
 
-/// Slots by their ids; several receive connectors of a server as their number.
-fn slot_words(slots: &[&Slot]) -> String {
+/// Slots by their ids; receive connectors as their number where they are several, or carry the names of several servers.
+fn slot_words(slots: &[&Slot], many_servers: bool) -> String {
     let is_connector = |slot: &&&Slot| matches!(slot, Slot::ReceiveConnector(_));
     let connectors = slots.iter().filter(is_connector).count();
+    let counted = connectors > 1 || (many_servers && connectors == 1);
     let mut words: Vec<String> = slots
         .iter()
-        .filter(|slot| connectors < 2 || !is_connector(slot))
+        .filter(|slot| !counted || !is_connector(slot))
         .map(ToString::to_string)
         .collect();
-    if connectors > 1 {
-        words.push(format!("{connectors} receive connectors"));
+    match connectors {
+        1 if counted => words.push("1 receive connector".to_owned()),
+        many if counted => words.push(format!("{many} receive connectors")),
+        _ => {}
     }
     words.join(", ")
 }

@@ -1,6 +1,6 @@
 //! Exit codes, errors, colour, widths, pipes, zones.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::process::Stdio;
 
 use unicode_width::UnicodeWidthStr as _;
@@ -188,4 +188,61 @@ fn the_demo_needs_no_file() {
         "the demo is the diagnosis of examples/kiefer"
     );
     assert!(root().join("examples/kiefer").is_dir());
+}
+
+/// Runs the program with a password on its standard input, everything logged.
+fn with_password(arguments: &[&str], password: &str) -> (Option<i32>, String, String) {
+    let mut child = exseal(100)
+        .env("EXSEAL_LOG", "trace")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // The program need not read what it does not need.
+    let _ = writeln!(stdin, "{password}");
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    (
+        output.status.code(),
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
+#[test]
+fn a_password_opens_a_pfx_and_reaches_no_output_at_any_level() {
+    let pfx = "crates/exseal-exchange/tests/data/aes.pfx";
+    let asked = ["inspect", pfx, "--password-stdin", "-vvv"];
+    let (code, out, err) = with_password(&asked, "correct-horse");
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("certificates") && !out.contains("not read"), "{out}");
+    assert!(err.contains("Recognise export"), "{err}");
+    let (_, wrong, log) = with_password(&asked, "battery-staple");
+    assert!(wrong.contains("the password is wrong"), "{wrong}");
+    for text in [out, err, wrong, log] {
+        assert!(!text.contains("horse") && !text.contains("battery"), "{text}");
+    }
+    let (code, out, _) = with_password(&["inspect", pfx], "correct-horse");
+    assert_eq!(code, Some(0));
+    assert!(
+        out.contains("no password was given"),
+        "nobody is asked who is not there"
+    );
+}
+
+#[test]
+fn what_the_program_tells_of_itself_goes_to_standard_error() {
+    let sample = ["diagnose", "--from", "examples/kiefer", "--now", NOW];
+    let quiet = run(&sample);
+    assert!(quiet.stderr.is_empty());
+    let loud = run(&[&sample[..], &["-v"]].concat());
+    assert_eq!(loud.stdout, quiet.stdout);
+    let told = String::from_utf8(loud.stderr).unwrap();
+    assert!(
+        told.contains("diagnose") && told.contains("Merge inventories"),
+        "{told}"
+    );
 }
