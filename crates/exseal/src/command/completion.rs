@@ -28,14 +28,19 @@ pub(crate) fn run(args: &CompletionArgs) -> Result<Outcome, CommandError> {
 
 pub(crate) fn man(_: &ManArgs) -> Result<Outcome, CommandError> {
     let mut out = Vec::new();
-    clap_mangen::Man::new(definition()).render(&mut out)?;
-    for command in definition()
-        .get_subcommands()
-        .filter(|command| !command.is_hide_set())
-    {
-        let name = format!("exseal-{}", command.get_name());
-        clap_mangen::Man::new(command.clone().name(name)).render(&mut out)?;
-    }
+    pages(definition(), &mut out)?;
     std::io::stdout().lock().write_all(&out)?;
     Ok(Outcome::Done)
+}
+
+/// The page of a command, and behind it those of the commands below it.
+fn pages(command: clap::Command, out: &mut Vec<u8>) -> std::io::Result<()> {
+    let name = command.get_name().to_owned();
+    let below: Vec<clap::Command> = command
+        .get_subcommands()
+        .filter(|below| !below.is_hide_set())
+        .map(|below| below.clone().name(format!("{name}-{}", below.get_name())))
+        .collect();
+    clap_mangen::Man::new(command).render(out)?;
+    below.into_iter().try_for_each(|below| pages(below, out))
 }

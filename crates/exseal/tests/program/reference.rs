@@ -61,13 +61,11 @@ fn every_shell_completes_every_command_and_the_manual_describes_it() {
     let man = stdout(&["man"]);
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = stdout(&["completion", shell]);
-        for command in commands().into_iter().filter(|command| command.len() == 1) {
-            assert!(script.contains(&command[0]), "{shell}: {}", command[0]);
-            assert!(
-                man.contains(&format!("exseal\\-{}", command[0])),
-                "{}",
-                command[0]
-            );
+        for command in commands().into_iter().filter(|command| !command.is_empty()) {
+            let name = command.last().unwrap();
+            assert!(script.contains(name), "{shell}: {name}");
+            let page = format!("exseal\\-{}", command.join("\\-"));
+            assert!(man.contains(&page), "{page}");
         }
     }
 }
