@@ -8,11 +8,13 @@
 mod auth_decisions;
 mod bench;
 mod ci;
+mod collector;
 mod coverage;
 mod edges;
 mod facts;
 mod fuzz;
 mod map;
+mod powershell;
 mod readme;
 mod sample;
 mod schema;
@@ -45,6 +47,10 @@ enum Command {
     Fuzz(fuzz::FuzzArgs),
     /// Write docs/coverage.md: which check shows which situation
     Coverage(coverage::CoverageArgs),
+    /// Write collect/exseal-collect.ps1 from the helper module
+    Collector(collector::CollectorArgs),
+    /// Check the PowerShell scripts by their syntax trees
+    Powershell(powershell::PowershellArgs),
     /// Run a benchmark beside its peers
     Bench(bench::BenchArgs),
     /// Check that README.md shows what the program prints
@@ -92,6 +98,8 @@ fn main() -> ExitCode {
         Command::AuthDecisions(args) => auth_decisions::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Coverage(args) => coverage::run(&args),
+        Command::Collector(args) => collector::run(&args),
+        Command::Powershell(args) => powershell::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Readme(args) => readme::run(&args),
         Command::Sample(args) => sample::run(&args),

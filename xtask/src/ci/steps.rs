@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use super::{Passed, Step};
 use crate::{
-    Failure, Result, auth_decisions, coverage, edges, facts, fuzz, map, readme, sample, schema, setup,
-    workspace,
+    Failure, Result, auth_decisions, collector, coverage, edges, facts, fuzz, map, powershell, readme,
+    sample, schema, setup, workspace,
 };
 
 /// All steps. A new check is one line here and, where it is long, one file of this crate.
@@ -32,6 +32,16 @@ pub(super) const STEPS: &[Step] = &[
         sample,
     ),
     step("readme", "README.md shows what the program prints", readme),
+    step(
+        "powershell",
+        "scripts are well-formed, of Windows PowerShell 5.1, and only read",
+        scripts,
+    ),
+    step(
+        "collector",
+        "the collector is the helper module's read half as it stands",
+        collected,
+    ),
     step("coverage", "docs/coverage.md is what the checks cover", covered),
     step("facts", "what is known about the recorded exports", facts),
     step(
@@ -236,6 +246,14 @@ fn sample() -> Result<Passed> {
 
 fn readme() -> Result<Passed> {
     readme::check().map(Passed::from)
+}
+
+fn scripts() -> Result<Passed> {
+    powershell::check().map(Passed::from)
+}
+
+fn collected() -> Result<Passed> {
+    collector::check().map(Passed::from)
 }
 
 fn covered() -> Result<Passed> {

@@ -6,8 +6,8 @@ use exseal_model::inventory::{INVENTORY_FORMAT, ServerName, SiteBinding, WebSite
 use exseal_model::{Channel, Inventory, Look, Observed, SourceId};
 use serde_json::Value;
 
-use super::Page;
 use super::cmdlets::{add, add_binding, site_of_path};
+use super::{Page, collector};
 
 /// What a file holds that is an inventory.
 pub(super) const INVENTORY: &str = "exseal inventory";
@@ -36,6 +36,9 @@ pub(super) fn read(page: &mut Page, text: &str) {
     // Other tools write keys in an order of their own.
     if value.get("format").is_some() && value.get("servers").is_some() {
         return read_inventory(page, text);
+    }
+    if collector::is_reading(&value) {
+        return collector::read(page, &value);
     }
     let items = match &value {
         Value::Array(items) => items.as_slice(),

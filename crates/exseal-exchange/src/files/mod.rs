@@ -8,6 +8,7 @@ mod application_host;
 mod attribute;
 mod certificate;
 mod cmdlets;
+mod collector;
 mod health_checker;
 mod json;
 mod netsh;

@@ -1,0 +1,271 @@
+//! `cargo xtask powershell`: our scripts are well-formed, stay within Windows PowerShell 5.1, and only read.
+//!
+//! There is no PowerShell here: the grammar of tree-sitter reads the scripts, and the rules walk its tree.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use clap::Args;
+use tree_sitter::{Node, Parser, Tree};
+
+use crate::{Failure, Result, workspace};
+
+/// Arguments of `cargo xtask powershell`.
+#[derive(Debug, Args)]
+pub(crate) struct PowershellArgs {}
+
+/// Checks every script.
+pub(crate) fn run(_: &PowershellArgs) -> Result {
+    println!("{}", check()?);
+    Ok(())
+}
+
+/// Scripts of the project.
+const SCRIPTS: [&str; 3] = [
+    "helper/Exseal.psm1",
+    "collect/exseal-collect.ps1",
+    "interop/helper-contract.ps1",
+];
+
+/// Checks every script.
+pub(crate) fn check() -> Result<String> {
+    let mut wrong = Vec::new();
+    for script in SCRIPTS {
+        let text = fs::read_to_string(workspace::root().join(script))
+            .map_err(|error| Failure::new(format!("{script}: {error}")))?;
+        wrong.extend(
+            faults(&text)?
+                .into_iter()
+                .map(|fault| format!("{script}:{fault}")),
+        );
+    }
+    if wrong.is_empty() {
+        Ok(format!("{} scripts", SCRIPTS.len()))
+    } else {
+        Err(Failure::new(wrong.join("\n")))
+    }
+}
+
+fn parse(text: &str) -> Result<Tree> {
+    let mut parser = Parser::new();
+    parser.set_language(&tree_sitter_powershell::LANGUAGE.into())?;
+    parser
+        .parse(text, None)
+        .ok_or_else(|| Failure::new("the grammar gave no tree"))
+}
+
+/// The names of the functions a script defines.
+pub(crate) fn functions(text: &str) -> Result<BTreeSet<String>> {
+    let tree = parse(text)?;
+    let mut found = BTreeSet::new();
+    visit(tree.root_node(), &mut |node| {
+        if node.kind() == "function_name" {
+            found.extend(node.utf8_text(text.as_bytes()).ok().map(str::to_owned));
+        }
+    });
+    Ok(found)
+}
+
+fn visit(node: Node<'_>, look: &mut dyn FnMut(Node<'_>)) {
+    look(node);
+    let mut cursor = node.walk();
+    for child in node.children(&mut cursor) {
+        visit(child, look);
+    }
+}
+
+/// Verbs whose commands change something; what these scripts may use of them stands in [`ALLOWED`].
+const CHANGING: [&str; 28] = [
+    "Set",
+    "New",
+    "Remove",
+    "Enable",
+    "Disable",
+    "Add",
+    "Clear",
+    "Start",
+    "Stop",
+    "Restart",
+    "Import",
+    "Install",
+    "Uninstall",
+    "Move",
+    "Rename",
+    "Copy",
+    "Register",
+    "Unregister",
+    "Update",
+    "Invoke",
+    "Out",
+    "Write",
+    "Export",
+    "Mount",
+    "Dismount",
+    "Reset",
+    "Resume",
+    "Suspend",
+];
+
+/// Commands of such verbs that change nothing on the server but our own output folder.
+const ALLOWED: [&str; 8] = [
+    "Set-StrictMode",
+    "New-Object",
+    "Add-Type",
+    "Add-PSSnapin",
+    "Export-ModuleMember",
+    "Export-Clixml",
+    "Write-Output",
+    "Import-Module",
+];
+
+/// What Windows PowerShell 5.1 does not know.
+const NEWER: [&str; 12] = [
+    "Get-Error",
+    "Join-String",
+    "Test-Json",
+    "Get-Uptime",
+    "ConvertTo-CliXml",
+    "ConvertFrom-CliXml",
+    "Remove-Alias",
+    "-Parallel",
+    "-AsHashtable",
+    "-SkipCertificateCheck",
+    "-AsByteStream",
+    "-NoProxy",
+];
+
+/// Aliases and what runs text: not in scripts that people read before they run them.
+const REFUSED: [&str; 14] = [
+    "iex",
+    "invoke-expression",
+    "?",
+    "%",
+    "gci",
+    "gcm",
+    "gi",
+    "gp",
+    "select",
+    "where",
+    "foreach",
+    "sort",
+    "echo",
+    "cat",
+];
+
+/// Every fault of a script as `line: what`.
+fn faults(text: &str) -> Result<Vec<String>> {
+    let tree = parse(text)?;
+    let mut faults = Vec::new();
+    visit(tree.root_node(), &mut |node| {
+        let line = node.start_position().row + 1;
+        let own = node.utf8_text(text.as_bytes()).unwrap_or_default();
+        if node.is_error() || node.is_missing() {
+            faults.push(format!(
+                "{line}: expected PowerShell, found {:?}",
+                own.chars().take(60).collect::<String>()
+            ));
+        }
+        match node.kind() {
+            "command_name" => {
+                let verb = own.split('-').next().unwrap_or_default();
+                let changing =
+                    own.contains('-') && CHANGING.iter().any(|known| known.eq_ignore_ascii_case(verb));
+                if changing && !ALLOWED.iter().any(|known| known.eq_ignore_ascii_case(own)) {
+                    faults.push(format!("{line}: {own} may change something"));
+                }
+                if REFUSED.iter().any(|known| known.eq_ignore_ascii_case(own)) {
+                    faults.push(format!("{line}: {own} is an alias, or runs text"));
+                }
+                if NEWER.iter().any(|known| known.eq_ignore_ascii_case(own)) {
+                    faults.push(format!("{line}: {own} is newer than 5.1"));
+                }
+            }
+            "command_parameter" if NEWER.iter().any(|known| known.eq_ignore_ascii_case(own)) => {
+                faults.push(format!("{line}: {own} is newer than 5.1"));
+            }
+            "ternary_expression" | "null_coalesce_expression" | "pipeline_chain"
+                if own.contains("&&") || own.contains("||") || own.contains(" ? ") || own.contains("??") =>
+            {
+                faults.push(format!("{line}: {} is newer than 5.1", node.kind()));
+            }
+            _ => {}
+        }
+    });
+    for (number, line) in text.lines().enumerate() {
+        let code = line.split(" # ").next().unwrap_or_default();
+        if code.trim_start().starts_with('#') {
+            continue;
+        }
+        for (sign, why) in [
+            ("??", "newer than 5.1"),
+            ("?.", "newer than 5.1"),
+            (" && ", "newer than 5.1"),
+            (" || ", "newer than 5.1"),
+        ] {
+            if code.contains(sign) {
+                faults.push(format!("{}: {sign} is {why}", number + 1));
+            }
+        }
+        for sign in [
+            "X509ContentType]::Pfx",
+            "X509ContentType]::Pkcs12",
+            "ExportParameters",
+            "ExportCspBlob",
+            "Export-PfxCertificate",
+            "Export-ExchangeCertificate",
+            ".Export(",
+        ] {
+            if code.contains(sign) {
+                faults.push(format!("{}: {sign} could take out a private key", number + 1));
+            }
+        }
+        for sign in [
+            ".Message",
+            "DisplayName",
+            "LevelDisplayName",
+            ".StatusDescription",
+        ] {
+            if code.contains(sign) {
+                faults.push(format!("{}: {sign} is text that Windows translates", number + 1));
+            }
+        }
+    }
+    Ok(faults)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_scripts_hold() {
+        check().unwrap();
+    }
+
+    #[test]
+    fn a_planted_fault_is_found_each() {
+        for planted in [
+            "if ($a { Get-Item }",
+            "Get-Service | % { $_ }",
+            "Remove-Item C:\\x",
+            "Set-AuthConfig -Force",
+            "Invoke-Expression $text",
+            "$a = $b ?? 1",
+            "Get-Item x && Get-Item y",
+            "1..3 | ForEach-Object -Parallel { $_ }",
+            "$certificate.Export('Pfx')",
+            "$_.Exception.Message",
+        ] {
+            assert_ne!(faults(planted).unwrap(), [] as [String; 0], "{planted}");
+        }
+        assert_eq!(
+            faults("Get-Item -LiteralPath x | Sort-Object -Property Name\n").unwrap(),
+            [] as [String; 0]
+        );
+    }
+
+    #[test]
+    fn functions_are_found_by_name() {
+        assert!(functions("function Get-One { 1 }").unwrap().contains("Get-One"));
+    }
+}
