@@ -1,6 +1,6 @@
 //! Which finding comes of which: one cause is shown as one, with what follows from it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use exseal_model::{Finding, Follows, Thumbprint};
 
@@ -41,25 +41,51 @@ const FOLLOWS: &[(&str, &str)] = &[
 ];
 
 /// Writes into each finding which other one it comes of, if one does. Findings keep their order and their number.
+///
+/// Linear in the number of findings: an effect looks at the causes of its own server and of the organisation only; effects
+/// of the organisation, which are few, look at the causes of every server.
 pub(crate) fn link(findings: &mut [Finding]) {
     let named: Vec<BTreeSet<Thumbprint>> = findings.iter().map(thumbprints).collect();
+    let mut by_name: HashMap<&'static str, Vec<usize>> = HashMap::new();
+    let mut by_place: HashMap<(&'static str, Option<String>), Vec<usize>> = HashMap::new();
+    for (at, finding) in findings.iter().enumerate() {
+        let cause = FOLLOWS.iter().find(|(cause, _)| *cause == finding.name);
+        if let Some(&(cause, _)) = cause {
+            by_name.entry(cause).or_default().push(at);
+            let place = (cause, finding.server.clone());
+            by_place.entry(place).or_default().push(at);
+        }
+    }
     for effect in 0..findings.len() {
-        let cause = (0..findings.len()).find(|&cause| {
-            let (own, other) = (&findings[effect], &findings[cause]);
-            // Of several findings of one name the first stands for the cause.
-            let ordered = own.name != other.name || cause < effect;
-            cause != effect
-                && ordered
-                && FOLLOWS.contains(&(other.name.as_str(), own.name.as_str()))
-                && other
-                    .follows
-                    .as_ref()
-                    .is_none_or(|follows| follows.name != own.name)
-                && (other.server.is_none() || own.server.is_none() || other.server == own.server)
-                && (named[effect].is_empty()
-                    || named[cause].is_empty()
-                    || !named[effect].is_disjoint(&named[cause]))
-        });
+        let own = &findings[effect];
+        let first_of = |causes: Option<&Vec<usize>>| {
+            causes.into_iter().flatten().copied().find(|&cause| {
+                let other = &findings[cause];
+                // Of several findings of one name the first stands for the cause.
+                let ordered = own.name != other.name || cause < effect;
+                cause != effect
+                    && ordered
+                    && other
+                        .follows
+                        .as_ref()
+                        .is_none_or(|follows| follows.name != own.name)
+                    && (named[effect].is_empty()
+                        || named[cause].is_empty()
+                        || !named[effect].is_disjoint(&named[cause]))
+            })
+        };
+        let cause = FOLLOWS
+            .iter()
+            .filter(|(_, follows)| *follows == own.name)
+            .filter_map(|&(cause, _)| match &own.server {
+                None => first_of(by_name.get(cause)),
+                Some(server) => {
+                    let here = first_of(by_place.get(&(cause, Some(server.clone()))));
+                    let anywhere = first_of(by_place.get(&(cause, None)));
+                    here.into_iter().chain(anywhere).min()
+                }
+            })
+            .min();
         if let Some(cause) = cause {
             findings[effect].follows = Some(Follows::of(&findings[cause]));
         }

@@ -157,8 +157,15 @@ impl Draft<'_> {
             follows: None,
         };
         debug_assert!(!finding.wanted.is_empty(), "messages/en.toml has no {key}");
-        if !self.report.findings.contains(&finding) {
-            self.report.findings.push(finding);
+        // A check says what it has to say about a server in one go: only its last findings can be the same again.
+        let findings = &mut self.report.findings;
+        let again = findings
+            .iter()
+            .rev()
+            .take_while(|said| said.name == finding.name && said.server == finding.server)
+            .any(|said| *said == finding);
+        if !again {
+            findings.push(finding);
         }
     }
 }

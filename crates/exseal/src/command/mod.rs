@@ -122,7 +122,7 @@ pub(crate) enum Outcome {
 pub(crate) fn run(cli: Cli) -> ExitCode {
     let context = Context::of_process(cli.color, cli.utc);
     if cli.verbose > 0 || std::env::var_os("EXSEAL_LOG").is_some() {
-        trace(cli.verbose);
+        trace(cli.verbose, context.colour_stderr);
     }
     let _verb = cli.command.verb().entered();
     let outcome = match &cli.command {
@@ -150,7 +150,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     }
 }
 
-fn trace(verbose: u8) {
+fn trace(verbose: u8, colour: bool) {
     let default = match verbose {
         0 | 1 => "info",
         2 => "debug",
@@ -161,6 +161,7 @@ fn trace(verbose: u8) {
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(colour)
         .try_init();
 }
 
