@@ -1,6 +1,6 @@
 //! Every sentence a person reads about a finding, in one place: `messages/en.toml`.
 //!
-//! A language is one more file of the same keys. Placeholders stand in braces; [`Texts::fill`] puts the values in, and a test
+//! A language is one more file of the same keys. Placeholders stand in braces; [`fill`] puts the values in, and a test
 //! holds that no check leaves one open.
 
 use std::collections::BTreeMap;

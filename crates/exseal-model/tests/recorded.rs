@@ -1,5 +1,7 @@
 //! Certificates of recorded exports read as OpenSSL and Exchange show them.
 
+#![expect(clippy::print_stdout, reason = "a test says what it could not check")]
+
 use std::path::PathBuf;
 
 use exseal_model::Certificate;
