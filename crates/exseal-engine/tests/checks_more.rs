@@ -264,6 +264,27 @@ damage!(
     }
 );
 
+#[test]
+fn a_hybrid_certificate_of_servers_that_were_not_seen_cannot_be_told() {
+    let mut organisation = healthy(1);
+    let cmdlet = organisation.cmdlet;
+    let hybrid = &mut organisation.inventory.organisation.hybrid;
+    hybrid.present = Observed::seen(true, cmdlet);
+    hybrid.tls_certificate_name = Observed::seen("<I>CN=Old CA<S>CN=mail".to_owned(), cmdlet);
+    hybrid.receiving_transport_servers = Observed::seen(vec!["EX1".to_owned(), "EX7".to_owned()], cmdlet);
+
+    let diagnosis = organisation.diagnose();
+
+    assert_eq!(diagnosis.findings, []);
+    let unknown = diagnosis.unknown.iter();
+    assert_eq!(
+        unknown
+            .filter(|one| one.check == "hybrid-certificate-not-found")
+            .count(),
+        1
+    );
+}
+
 damage!(
     hybrid_places_that_name_different_certificates_are_a_warning,
     ["hybrid-connector-names-differ"],

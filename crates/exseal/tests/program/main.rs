@@ -3,12 +3,14 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "these are tests, their shared functions too"
+    clippy::print_stdout,
+    reason = "these are tests, their shared functions too; what is not checked is said"
 )]
 
 mod conform;
 mod manners;
 mod outputs;
+mod recorded;
 mod reference;
 mod report;
 
