@@ -346,6 +346,21 @@ damage!(
     }
 );
 
+damage!(
+    an_auth_certificate_signed_with_sha1_is_information,
+    ["signature-hash-weak"],
+    |o| {
+        let mut recipe = Recipe::self_signed("Microsoft Exchange Server Auth Certificate", &[]).serial(11);
+        recipe.signature = SHA1;
+        let old = o.put(0, &recipe, &["SMTP"]);
+        o.put(1, &recipe, &["SMTP"]);
+        let (cmdlet, auth) = (o.cmdlet, o.auth);
+        o.inventory.organisation.auth_config.current = Observed::seen(old, cmdlet);
+        o.take(0, auth);
+        o.take(1, auth);
+    }
+);
+
 #[test]
 fn every_check_has_a_damage_that_shows_it_and_a_page() {
     let source = [include_str!("checks.rs"), include_str!("checks_more.rs")].concat();

@@ -586,6 +586,56 @@ damage!(
     }
 );
 
+damage!(
+    a_trusted_list_without_the_root_is_a_warning,
+    ["root-for-exchange-online-missing"],
+    |o| {
+        let cmdlet = o.cmdlet;
+        o.inventory.organisation.hybrid.present = Observed::seen(true, cmdlet);
+        o.server(0).root = Listing::of([], cmdlet, true);
+    }
+);
+
+fn to_cloud(o: &mut Organisation, level: Observed<String>) {
+    let cmdlet = o.cmdlet;
+    send(o).cloud_services_mail_enabled = Observed::seen(true, cmdlet);
+    send(o).tls_auth_level = level;
+}
+
+damage!(
+    a_connector_to_exchange_online_that_checks_nobody_is_a_warning,
+    ["cloud-connector-checks-no-certificate"],
+    |o| {
+        let cmdlet = o.cmdlet;
+        to_cloud(o, Observed::seen("EncryptionOnly".to_owned(), cmdlet));
+    }
+);
+
+#[test]
+fn a_connector_that_checks_or_was_not_seen_to_or_is_off_is_no_finding() {
+    for level in ["CertificateValidation", "DomainValidation", "2", "4"] {
+        let mut o = support::healthy(1);
+        let cmdlet = o.cmdlet;
+        to_cloud(&mut o, Observed::seen(level.to_owned(), cmdlet));
+        assert_eq!(o.diagnose().findings, [], "{level}");
+    }
+    let mut unseen = support::healthy(1);
+    to_cloud(&mut unseen, Observed::default());
+    let diagnosis = unseen.diagnose();
+    assert_eq!(diagnosis.findings, []);
+    assert!(
+        diagnosis
+            .unknown
+            .iter()
+            .any(|one| one.check == "cloud-connector-checks-no-certificate")
+    );
+    let mut off = support::healthy(1);
+    let cmdlet = off.cmdlet;
+    to_cloud(&mut off, Observed::absent(cmdlet));
+    send(&mut off).enabled = Observed::seen(false, cmdlet);
+    assert_eq!(off.diagnose().findings, []);
+}
+
 fn trust(o: &mut Organisation, end: &'static str) {
     let recipe = Recipe::self_signed("Federation", &["Federation"])
         .begins("2022-01-01T00:00:00Z")

@@ -29,6 +29,7 @@ mod certificate_status_not_valid;
 mod certificate_without_key;
 mod client_protocol_name_matches_nothing;
 mod client_protocol_wildcard;
+mod cloud_connector_checks_no_certificate;
 mod component_inactive;
 mod connector_certificate_ambiguous;
 mod connector_certificate_expired;
@@ -133,6 +134,7 @@ pub const ALL: &[Check] = &[
     certificate_without_key::CHECK,
     client_protocol_name_matches_nothing::CHECK,
     client_protocol_wildcard::CHECK,
+    cloud_connector_checks_no_certificate::CHECK,
     component_inactive::CHECK,
     connector_certificate_ambiguous::CHECK,
     connector_certificate_expired::CHECK,

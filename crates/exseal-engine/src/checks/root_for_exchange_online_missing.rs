@@ -36,15 +36,18 @@ fn run(context: &Context<'_>, report: &mut Report) {
         } else if server.root_auto_update_disabled.value() != Some(&true) {
             continue;
         }
-        report
-            .find(Severity::Warning)
-            .server(server)
-            .with("root", root)
-            .saw(
+        let mut draft = report.find(Severity::Warning).server(server).with("root", root);
+        if server.root.is_complete() {
+            draft = draft.saw(
                 context.inventory,
                 server.root.looks.first().map(|look| look.source),
                 format!("trusted roots without {root}"),
-            )
+            );
+        } else {
+            // Whether the root came before nobody has seen: only that no new one comes by itself.
+            draft = draft.variant("not-updated");
+        }
+        draft
             .saw_value(
                 context.inventory,
                 "DisableRootAutoUpdate",

@@ -1,6 +1,6 @@
 //! A certificate is signed with SHA-1 or weaker.
 
-use exseal_model::Severity;
+use exseal_model::{Severity, Slot};
 
 use super::{Check, Context, Report};
 
@@ -50,5 +50,41 @@ fn run(context: &Context<'_>, report: &mut Report) {
             }
             draft.say();
         }
+    }
+    auth(context, report);
+}
+
+/// The Auth certificates are nobody's on the wire, and still every scanner shows them.
+fn auth(context: &Context<'_>, report: &mut Report) {
+    for one in &context.slots {
+        let certificate = one
+            .thumbprint()
+            .filter(|_| matches!(one.slot, Slot::AuthCurrent | Slot::AuthNext))
+            .and_then(|thumbprint| context.inventory.certificate(thumbprint));
+        let Some((certificate, hash)) = certificate
+            .and_then(|certificate| Some((certificate, certificate.signature_hash.as_deref()?)))
+            .filter(|(certificate, hash)| certificate.self_signed && matches!(*hash, "sha1" | "md5" | "md2"))
+        else {
+            continue;
+        };
+        let source = match &one.presents {
+            crate::slots::Presents::Certificate(_, source) => Some(*source),
+            _ => None,
+        };
+        report
+            .find(Severity::Info)
+            .variant("auth")
+            .slot(&one.slot)
+            .with("thumbprint", certificate.thumbprint)
+            .with("hash", hash)
+            .saw(
+                context.inventory,
+                source,
+                format!(
+                    "{} is {}",
+                    certificate.thumbprint, certificate.signature_algorithm
+                ),
+            )
+            .say();
     }
 }

@@ -129,6 +129,17 @@ pub(super) fn read(page: &mut Page, document: &Document<'_>, value: &Value<'_>) 
         &name,
         at(&["ExchangeInformation", "DependentServices", "Services"]),
     );
+    if let Some(values) = at(&["OSInformation", "RegistryValues"]) {
+        let source = page.source(Channel::Server, "registry", false);
+        let seen = Seen {
+            document,
+            value: values,
+            source,
+        };
+        let server = page.inventory.server_mut(&name);
+        server.root_auto_update_disabled = registry_flag(&seen, "DisableRootAutoUpdate");
+        server.ecc_support_in_registry = registry_flag(&seen, "EnableEccCertificateSupport");
+    }
     let sites = at(&["ExchangeInformation", "IISSettings", "IISWebSite"]);
     web_sites(page, document, &name, sites);
     if sites.is_none()
@@ -188,6 +199,15 @@ pub(super) fn read(page: &mut Page, document: &Document<'_>, value: &Value<'_>) 
     }
     cmdlets::finish(page);
     true
+}
+
+/// A registry value as a switch: 1 is on. HealthChecker writes a number or its text; a version that did not look at it
+/// leaves it out.
+fn registry_flag(seen: &Seen<'_, '_>, name: &str) -> Observed<bool> {
+    match seen.plain(name).as_deref() {
+        Some("") | None => Observed::default(),
+        Some(text) => Observed::seen(text == "1", seen.source),
+    }
 }
 
 /// The setting overrides that the server said it accepted: all it knows, in the short form that HealthChecker keeps.

@@ -185,3 +185,27 @@ fn a_damaged_thumbprint_in_a_health_checker_result_costs_nothing_else() {
     assert!(config.current.value().is_some() && config.next.is_unknown());
     assert_eq!(errors(&file).len(), 1);
 }
+
+#[test]
+fn registry_values_that_health_checker_kept_are_seen_and_others_are_unknown() {
+    let of = |values: &str| {
+        let text = format!(
+            "<Objs><Obj><MS><Obj N=\"HealthCheckerExchangeServer\"><MS><S N=\"ServerName\">EX1</S>\
+             <Obj N=\"OSInformation\"><MS><Obj N=\"RegistryValues\"><MS>{values}</MS></Obj></MS></Obj>\
+             </MS></Obj></MS></Obj></Objs>"
+        );
+        let file = read_bytes(text.as_bytes());
+        assert_eq!(errors(&file), [""; 0]);
+        let server = &file.inventory.servers[0];
+        (
+            server.root_auto_update_disabled.value().copied(),
+            server.ecc_support_in_registry.value().copied(),
+        )
+    };
+    assert_eq!(of("<I32 N=\"DisableRootAutoUpdate\">1</I32>"), (Some(true), None));
+    assert_eq!(
+        of("<I32 N=\"DisableRootAutoUpdate\">0</I32><S N=\"EnableEccCertificateSupport\">1</S>"),
+        (Some(false), Some(true))
+    );
+    assert_eq!(of("<Nil N=\"DisableRootAutoUpdate\" />"), (None, None));
+}
