@@ -41,54 +41,41 @@ const FOLLOWS: &[(&str, &str)] = &[
 ];
 
 /// Writes into each finding which other one it comes of, if one does. Findings keep their order and their number.
-///
-/// Linear in the number of findings: an effect looks at the causes of its own server and of the organisation only; effects
-/// of the organisation, which are few, look at the causes of every server.
 pub(crate) fn link(findings: &mut [Finding]) {
     let named: Vec<BTreeSet<Thumbprint>> = findings.iter().map(thumbprints).collect();
-    let mut by_name: HashMap<&'static str, Vec<usize>> = HashMap::new();
-    let mut by_place: HashMap<(&'static str, Option<String>), Vec<usize>> = HashMap::new();
+    let mut places: HashMap<&str, HashMap<Option<&str>, Vec<usize>>> = HashMap::new();
     for (at, finding) in findings.iter().enumerate() {
-        let cause = FOLLOWS.iter().find(|(cause, _)| *cause == finding.name);
-        if let Some(&(cause, _)) = cause {
-            by_name.entry(cause).or_default().push(at);
-            let place = (cause, finding.server.clone());
-            by_place.entry(place).or_default().push(at);
-        }
+        let by_server = places.entry(finding.name.as_str()).or_default();
+        by_server.entry(finding.server.as_deref()).or_default().push(at);
     }
-    for effect in 0..findings.len() {
-        let own = &findings[effect];
-        let first_of = |causes: Option<&Vec<usize>>| {
-            causes.into_iter().flatten().copied().find(|&cause| {
-                let other = &findings[cause];
-                // Of several findings of one name the first stands for the cause.
-                let ordered = own.name != other.name || cause < effect;
-                cause != effect
-                    && ordered
-                    && other
-                        .follows
-                        .as_ref()
-                        .is_none_or(|follows| follows.name != own.name)
-                    && (named[effect].is_empty()
-                        || named[cause].is_empty()
-                        || !named[effect].is_disjoint(&named[cause]))
-            })
-        };
-        let cause = FOLLOWS
+    let mut follows: Vec<Option<usize>> = vec![None; findings.len()];
+    for (effect, own) in findings.iter().enumerate() {
+        let causes = FOLLOWS
             .iter()
-            .filter(|(_, follows)| *follows == own.name)
-            .filter_map(|&(cause, _)| match &own.server {
-                None => first_of(by_name.get(cause)),
-                Some(server) => {
-                    let here = first_of(by_place.get(&(cause, Some(server.clone()))));
-                    let anywhere = first_of(by_place.get(&(cause, None)));
-                    here.into_iter().chain(anywhere).min()
-                }
-            })
+            .filter(|(_, name)| *name == own.name)
+            .filter_map(|(cause, _)| places.get(cause));
+        // On the same server, or of the organisation; an effect in the organisation may come of any server.
+        let candidates = causes.flat_map(|by_server| {
+            let own_server = by_server.get(&own.server.as_deref()).into_iter();
+            let organisation = by_server.get(&None).filter(|_| own.server.is_some()).into_iter();
+            let others = by_server.values().filter(|_| own.server.is_none());
+            own_server.chain(organisation).chain(others).flatten().copied()
+        });
+        let shares = |cause: usize| {
+            named[effect].is_empty() || named[cause].is_empty() || !named[effect].is_disjoint(&named[cause])
+        };
+        // Of several findings of one name the first stands for the cause.
+        let ordered = |cause: usize| findings[cause].name != own.name || cause < effect;
+        follows[effect] = candidates
+            .filter(|&cause| cause != effect && ordered(cause) && shares(cause))
             .min();
-        if let Some(cause) = cause {
-            findings[effect].follows = Some(Follows::of(&findings[cause]));
-        }
+    }
+    let follows: Vec<Option<Follows>> = follows
+        .into_iter()
+        .map(|cause| cause.map(|cause| Follows::of(&findings[cause])))
+        .collect();
+    for (finding, follows) in findings.iter_mut().zip(follows) {
+        finding.follows = follows;
     }
 }
 

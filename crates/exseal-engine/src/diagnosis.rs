@@ -95,6 +95,7 @@ pub fn diagnose(inventory: &Inventory, policy: &Policy, now: Timestamp) -> Diagn
             &other.found,
         ))
     });
+    findings.dedup();
     crate::causes::link(&mut findings);
     cannot_tell.sort();
     cannot_tell.dedup();
