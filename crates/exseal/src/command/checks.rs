@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{Outcome, print, print_json};
 use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::view::paint::{BOLD, styled, wrapped};
 
 /// List every check with its severities and the situations it shows
 #[derive(Args, Debug)]
@@ -46,14 +47,17 @@ pub(crate) fn run(context: &Context, args: &ChecksArgs) -> Result<Outcome, Comma
     let mut out = String::new();
     for line in lines() {
         let severities: Vec<String> = line.severities.iter().map(ToString::to_string).collect();
-        let scenarios: Vec<String> = line.scenarios.iter().map(ToString::to_string).collect();
-        out.push_str(&format!(
-            "{}\n    {}\n    {}; scenarios {}\n",
-            line.name,
-            line.about,
-            severities.join(", "),
-            scenarios.join(", ")
-        ));
+        let mut told = severities.join(", ");
+        for (word, numbers) in [("scenarios", &line.scenarios), ("pains", &line.pains)] {
+            if !numbers.is_empty() {
+                let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+                told.push_str(&format!("; {word} {}", numbers.join(", ")));
+            }
+        }
+        out.push_str(&format!("{}\n", styled(BOLD, line.name)));
+        for text in [line.about, &told] {
+            out.push_str(&wrapped(text, "    ", "      ", context.width));
+        }
     }
     print(context, &out)?;
     Ok(Outcome::Done)

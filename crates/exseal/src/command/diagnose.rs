@@ -64,7 +64,10 @@ fn severity(text: &str) -> Result<Severity, String> {
 pub(crate) fn run(context: &Context, args: &DiagnoseArgs) -> Result<Outcome, CommandError> {
     let policy = inputs::policy(args.judging.policy.as_deref())?;
     let inventory = args.sources.inventory(context)?;
+    let begun = std::time::Instant::now();
     let diagnosis = exseal_engine::diagnose(&inventory, &policy, inputs::now(args.judging.now));
+    let (findings, unknown) = (diagnosis.findings.len(), diagnosis.unknown.len());
+    tracing::info!(findings, unknown, elapsed = ?begun.elapsed(), "Judge inventory");
     if args.json {
         print_json(&diagnosis)?;
     } else {

@@ -26,6 +26,6 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<Outcome, Comm
             ),
         );
     };
-    print(context, page)?;
+    print(context, &crate::view::page::text(page, context))?;
     Ok(Outcome::Done)
 }

@@ -8,5 +8,6 @@ pub(crate) mod forecast;
 pub(crate) mod inspect;
 mod inspect_schema;
 pub(crate) mod matrix;
+pub(crate) mod page;
 pub(crate) mod paint;
 pub(crate) mod report;

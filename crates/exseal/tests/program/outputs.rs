@@ -42,6 +42,27 @@ fn auth_status_for_people() {
 }
 
 #[test]
+fn a_page_is_broken_to_the_width_and_says_what_the_file_says() {
+    for columns in [40, 80] {
+        let shown = at(columns, &["explain", "back-end-unbound"]);
+        assert!(
+            shown
+                .lines()
+                .all(|line| line.chars().count() <= columns || line.split_whitespace().count() < 3),
+            "{shown}"
+        );
+        let page = std::fs::read_to_string(crate::root().join("docs/findings/back-end-unbound.md")).unwrap();
+        let words = |text: &str| -> Vec<String> {
+            text.split_whitespace()
+                .filter(|word| !word.starts_with('#') && !word.starts_with("```"))
+                .map(str::to_owned)
+                .collect()
+        };
+        assert_eq!(words(&shown), words(&page));
+    }
+}
+
+#[test]
 fn the_forecast_for_people_and_calendars() {
     let arguments = ["forecast", "--from", "examples/kiefer", "--now", NOW];
     insta::assert_snapshot!("forecast_80", at(80, &arguments));
