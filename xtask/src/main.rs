@@ -14,6 +14,7 @@ mod edges;
 mod facts;
 mod fuzz;
 mod map;
+mod page;
 mod powershell;
 mod readme;
 mod sample;
@@ -57,6 +58,8 @@ enum Command {
     Readme(readme::ReadmeArgs),
     /// Write the sample organisation in examples/ anew
     Sample(sample::SampleArgs),
+    /// Look at the report in headless Chromium, judged by axe-core
+    Page(page::PageArgs),
     /// Write the JSON schemas in docs/schema anew
     Schema(schema::SchemaArgs),
     /// Check that crates depend on each other only as drawn
@@ -103,6 +106,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Readme(args) => readme::run(&args),
         Command::Sample(args) => sample::run(&args),
+        Command::Page(args) => page::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Edges(args) => edges::run(&args),
         Command::Map(args) => map::run(&args),
