@@ -54,16 +54,20 @@ pub struct Limits {
     /// Unpacked bytes a packed one may become, in members of more than 1 MiB: real exports stay below 30, a ZIP made to
     /// fill the memory does not.
     pub ratio: u64,
+    /// Rounds that the derivation of a PFX's keys may take in all: some thousands in real ones, a million in careful ones.
+    pub key_rounds: u64,
 }
 
 impl Default for Limits {
-    /// 512 MiB a file, 4 GiB and 100,000 files together, 500 bytes out of a packed one.
+    /// 512 MiB a file, 4 GiB and 100,000 files together, 500 bytes out of a packed one, ten million
+    /// rounds a PFX.
     fn default() -> Self {
         Self {
             file_bytes: 512 << 20,
             total_bytes: 4 << 30,
             files: 100_000,
             ratio: 500,
+            key_rounds: 10_000_000,
         }
     }
 }
@@ -110,6 +114,17 @@ impl Reading {
 pub fn read(given: &[Given], options: &Options<'_>) -> Reading {
     let mut files = Vec::new();
     walk::walk(given, &options.limits, &mut |found| {
+        files.push(read_one(found, options));
+    });
+    attribute::attribute(&mut files);
+    Reading { files }
+}
+
+/// Reads a file that is in memory already, a ZIP too, under the name it is to be called by.
+#[must_use]
+pub fn read_bytes(name: &str, bytes: Vec<u8>, options: &Options<'_>) -> Reading {
+    let mut files = Vec::new();
+    walk::walk_bytes(name, bytes, &options.limits, &mut |found| {
         files.push(read_one(found, options));
     });
     attribute::attribute(&mut files);

@@ -171,6 +171,14 @@ fn is_pfx(bytes: &[u8]) -> bool {
 
 fn read_pfx(page: &mut Page, bytes: &[u8], options: &Options<'_>) {
     let source = page.source(Channel::Person, "PFX", false);
+    let most = options.limits.key_rounds;
+    if key_rounds(bytes) > most {
+        return page.error(
+            "the file",
+            format!("a PFX whose keys take at most {most} rounds to derive"),
+            "more: opening it would take too long",
+        );
+    }
     let file = page.file.clone();
     let opened = open_pfx(bytes, "").or_else(|_| match (options.password)(&file) {
         Some(password) => open_pfx(bytes, password.expose()),
@@ -197,6 +205,34 @@ fn read_pfx(page: &mut Page, bytes: &[u8], options: &Options<'_>) {
         });
         page.loose(thumbprint, has_key || lone_key, bag.friendly_name.clone(), source);
     }
+}
+
+/// The rounds that a PFX asks for in all, as far as it says so in the open: a count stands behind its salt (PBMAC, PKCS#12
+/// PBE and PBKDF2 parameters; RFC 7292 §4, RFC 8018 A.2), and what is packed in an OCTET STRING counts too.
+fn key_rounds(bytes: &[u8]) -> u64 {
+    let mut rounds = 0_u64;
+    let mut inside: Vec<(&[u8], usize)> = vec![(bytes, 0)];
+    while let Some((content, depth)) = inside.pop() {
+        let Ok(mut reader) = SliceReader::new(content) else {
+            continue;
+        };
+        let mut behind_salt = false;
+        while let Ok(element) = AnyRef::decode(&mut reader) {
+            let tag = der::Tagged::tag(&element);
+            if tag == Tag::Integer && behind_salt {
+                let count = element
+                    .value()
+                    .iter()
+                    .fold(0_u64, |sum, byte| sum.saturating_mul(256).saturating_add(u64::from(*byte)));
+                rounds = rounds.saturating_add(count);
+            }
+            behind_salt = tag == Tag::OctetString;
+            if depth < 32 && (tag.is_constructed() || behind_salt) {
+                inside.push((element.value(), depth + 1));
+            }
+        }
+    }
+    rounds
 }
 
 fn open_pfx(bytes: &[u8], password: &str) -> Result<Pkcs12Archive, String> {

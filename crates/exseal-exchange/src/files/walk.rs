@@ -61,6 +61,28 @@ struct Walker<'w> {
     found: &'w mut dyn FnMut(Found),
 }
 
+/// The same for one file that is in memory already.
+pub(super) fn walk_bytes(name: &str, bytes: Vec<u8>, limits: &Limits, found: &mut dyn FnMut(Found)) {
+    let mut walker = Walker {
+        limits,
+        bytes: 0,
+        files: 0,
+        full: false,
+        found,
+    };
+    let together = Scope {
+        path: String::new(),
+        name: None,
+    };
+    let place = Place {
+        scopes: &[together],
+        said: None,
+        depth: 0,
+    };
+    let content = walker.content(&mut bytes.as_slice(), u64::MAX);
+    walker.file(name.to_owned(), content, place);
+}
+
 /// Calls `found` for each file in the order given, those of a folder in the order of their names.
 pub(super) fn walk(given: &[Given], limits: &Limits, found: &mut dyn FnMut(Found)) {
     let mut walker = Walker {
@@ -106,6 +128,11 @@ impl Walker<'_> {
         let content = File::open(path)
             .map_err(|error| Problem::new("a file that can be read", error))
             .and_then(|mut file| self.content(&mut file, u64::MAX));
+        self.file(shown, content, place);
+    }
+
+    /// A ZIP gives its members, any other file itself.
+    fn file(&mut self, shown: String, content: Result<Vec<u8>, Problem>, place: Place<'_>) {
         match content {
             Ok(bytes) if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") => {
                 self.zip(&shown, &bytes, place);

@@ -175,6 +175,29 @@ fn a_pfx_is_an_error_without_or_with_the_wrong_password_and_the_password_is_not_
 }
 
 #[test]
+fn a_pfx_that_would_take_hours_to_open_is_refused() {
+    let bytes = include_bytes!("../data/aes.pfx");
+    // MacData stands last, the count last in it: 2048 as OpenSSL writes it, here made two thousand million.
+    let mac = bytes.len() - 67;
+    assert_eq!(
+        (&bytes[mac..mac + 2], &bytes[bytes.len() - 4..]),
+        ([0x30, 65].as_slice(), [0x02, 0x02, 0x08, 0x00].as_slice())
+    );
+    let mut hostile = bytes[..bytes.len() - 4].to_vec();
+    hostile.extend([0x02, 0x04, 0x7f, 0xff, 0xff, 0xff]);
+    hostile[mac + 1] += 2;
+    hostile[3] += 2;
+    let file = read_with_password(&hostile, Some("correct-horse"));
+    assert_eq!(
+        errors(&file),
+        [
+            "the file: expected a PFX whose keys take at most 10000000 rounds to derive, found more: opening it would \
+             take too long"
+        ]
+    );
+}
+
+#[test]
 fn der_that_is_none_of_them_says_what_is_wrong_with_it() {
     let request = read_bytes(include_bytes!("../data/request.der"));
     assert_eq!(
