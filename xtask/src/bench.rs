@@ -2,6 +2,8 @@
 //!
 //! A benchmark says nothing in a debug build, so this starts itself again in release.
 
+mod decode;
+
 use clap::{Args, Subcommand};
 
 use crate::{Result, workspace};
@@ -15,14 +17,19 @@ pub(crate) struct BenchArgs {
 
 /// One variant per benchmark; each has its file in `bench/`.
 #[derive(Debug, Subcommand)]
-enum Bench {}
+enum Bench {
+    /// Decode the recorded CLIXML beside psrpcore, pypsrp and psrp-rs
+    Decode(decode::DecodeArgs),
+}
 
 pub(crate) fn run(args: &BenchArgs) -> Result {
     if cfg!(debug_assertions) {
         return in_release();
     }
 
-    match args.name {}
+    match &args.name {
+        Bench::Decode(args) => decode::run(args),
+    }
 }
 
 /// Runs this same command line in a release build.

@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{Failure, Result, setup, workspace};
+pub(crate) use clixml::files as clixml_files;
 use evaluate::{Expectation, Kinds};
 
 /// Arguments of `cargo xtask facts`.

