@@ -17,6 +17,7 @@ mod map;
 mod page;
 mod powershell;
 mod readme;
+mod replay;
 mod sample;
 mod schema;
 mod setup;
@@ -44,6 +45,8 @@ enum Command {
     Facts(facts::FactsArgs),
     /// Compare the baseline policy with the recorded answers of Microsoft's script
     AuthDecisions(auth_decisions::AuthDecisionsArgs),
+    /// Play recordings of real PowerShell into both halves of the protocol
+    Replay(replay::ReplayArgs),
     /// Fuzz the readers on the stable toolchain
     Fuzz(fuzz::FuzzArgs),
     /// Write docs/coverage.md: which check shows which situation
@@ -104,6 +107,7 @@ fn main() -> ExitCode {
         Command::Collector(args) => collector::run(&args),
         Command::Powershell(args) => powershell::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Readme(args) => readme::run(&args),
         Command::Sample(args) => sample::run(&args),
         Command::Page(args) => page::run(&args),

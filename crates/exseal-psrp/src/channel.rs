@@ -126,7 +126,7 @@ impl Transmit {
 }
 
 /// Messages on their way out: cut into fragments, small ones of one destination put together.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Outbox {
     fragmenter: Fragmenter,
     max_bytes: usize,

@@ -201,6 +201,7 @@ pub enum FragmentError {
     },
 }
 
+#[derive(Clone)]
 struct Open {
     next_fragment: u64,
     bytes: Vec<u8>,
@@ -211,7 +212,7 @@ struct Open {
 /// One for each stream of bytes (the runspace pool's and each pipeline's), because a fragment may be
 /// cut by the transport and its rest comes on the same stream. It keeps at most
 /// `max_message` bytes for each of `max_open` messages and one unfinished fragment.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Defragmenter {
     limits: FragmentLimits,
     buffer: Vec<u8>,

@@ -273,7 +273,7 @@ fn bytes(text: &str) -> Result<Vec<u8>, LineError> {
 }
 
 /// Cuts a stream of bytes into lines and reads each.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Lines {
     buffer: Vec<u8>,
     /// Bytes of the buffer that are known to hold no line end.
@@ -350,7 +350,7 @@ impl Default for Lines {
 /// PowerShell sends on one id only when the line before it on that id was acknowledged; lines of different ids
 /// overtake each other. Give every packet to send to [`Self::send`], every one received to [`Self::received`],
 /// and put on the wire what [`Self::poll`] returns.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Acknowledgements {
     waiting: Vec<Packet>,
     queue: VecDeque<Packet>,

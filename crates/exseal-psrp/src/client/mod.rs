@@ -56,6 +56,8 @@ pub struct Settings {
     pub application_arguments: Data,
     /// A serialised .NET time zone; Windows' clients send one, servers do without.
     pub time_zone: Option<Vec<u8>>,
+    /// The number of the first question about runspaces; each further one has the next.
+    pub first_call_id: i64,
     /// Bytes of fragments carried at once: [`crate::wsman::room`], or PowerShell's own 32 KiB.
     pub max_transmit: usize,
     /// Bounds of what is received.
@@ -73,6 +75,7 @@ impl Settings {
             host: HostPolicy::Refuse,
             application_arguments: Data::primitive_dictionary([]),
             time_zone: None,
+            first_call_id: 1,
             max_transmit: Fragmenter::DEFAULT_MAX_FRAGMENT,
             limits: FragmentLimits::default(),
         }
@@ -305,14 +308,14 @@ fn subject(pipeline: Option<Uuid>) -> String {
     pipeline.map_or_else(|| "the pool".to_owned(), |id| format!("pipeline {id}"))
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Running {
     state: PipelineState,
     takes_input: bool,
 }
 
 /// The client's half of a runspace pool.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Client {
     settings: Settings,
     state: PoolState,
@@ -334,6 +337,7 @@ impl Client {
     pub fn new(settings: Settings) -> Self {
         let outbox = Outbox::new(settings.max_transmit);
         Self {
+            next_call_id: settings.first_call_id,
             settings,
             state: PoolState::BeforeOpen,
             version: None,
@@ -342,7 +346,6 @@ impl Client {
             awaited_key: None,
             pipelines: HashMap::new(),
             channels: HashMap::new(),
-            next_call_id: 1,
             open_calls: Vec::new(),
             host_calls: Vec::new(),
             outbox,
@@ -446,23 +449,24 @@ impl Client {
     /// [`AskError`] when the pool is not open, the id was used, or a secret cannot travel yet.
     pub fn invoke(&mut self, id: Uuid, pipeline: &Pipeline) -> Result<(), AskError> {
         self.need_open("invoke a pipeline")?;
-        if self.pipelines.contains_key(&id) {
-            return Err(AskError::Order(OrderError {
-                action: "invoke a pipeline",
-                subject: "the pipeline of this id",
-                state: "begun".to_owned(),
-                expected: "an id that was never used",
-            }));
-        }
+        self.need_unused("invoke a pipeline", id)?;
         let body = CreatePipeline::read(pipeline.write(&self.seal)?)?;
         let message = self.message(Some(id), Body::CreatePipeline(body));
-        self.outbox
-            .begin(|bytes| Transmit::Command { pipeline: id, bytes }, &message);
-        let running = Running {
-            state: PipelineState::Running,
-            takes_input: pipeline.takes_input(),
-        };
-        self.pipelines.insert(id, running);
+        self.begin_pipeline(id, &message, pipeline.takes_input());
+        Ok(())
+    }
+
+    /// Asks for the metadata of commands, which come as the output of a pipeline of its own: first their number, then
+    /// each. `query` is the body of GET_COMMAND_METADATA: an object with Name, CommandType, Namespace, ArgumentList.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::invoke`].
+    pub fn command_metadata(&mut self, id: Uuid, query: Document<'static>) -> Result<(), AskError> {
+        self.need_open("ask for the metadata of commands")?;
+        self.need_unused("ask for the metadata of commands", id)?;
+        let message = self.message(Some(id), Body::GetCommandMetadata(query));
+        self.begin_pipeline(id, &message, false);
         Ok(())
     }
 
@@ -666,6 +670,30 @@ impl Client {
 
     fn need_open(&self, action: &'static str) -> Result<(), OrderError> {
         self.need(action, &[PoolState::Opened], "Opened")
+    }
+
+    fn need_unused(&self, action: &'static str, id: Uuid) -> Result<(), OrderError> {
+        if !self.pipelines.contains_key(&id) {
+            return Ok(());
+        }
+        Err(OrderError {
+            action,
+            subject: "the pipeline of this id",
+            state: "begun".to_owned(),
+            expected: "an id that was never used",
+        })
+    }
+
+    fn begin_pipeline(&mut self, id: Uuid, message: &Message, takes_input: bool) {
+        self.outbox
+            .begin(|bytes| Transmit::Command { pipeline: id, bytes }, message);
+        self.pipelines.insert(
+            id,
+            Running {
+                state: PipelineState::Running,
+                takes_input,
+            },
+        );
     }
 
     fn need_input(&self, action: &'static str, pipeline: Uuid) -> Result<(), OrderError> {

@@ -23,7 +23,9 @@ pub struct Document<'a> {
 pub struct ObjectId(pub usize);
 
 /// A value ([MS-PSRP] 2.2.5.1 and 2.2.5.2).
-#[derive(Clone, Debug, PartialEq)]
+///
+/// Equal is what would be written equally: floats by their bits, so that NaN is itself and -0 is not 0.
+#[derive(Clone, Debug)]
 pub enum Value<'a> {
     /// `<Nil/>`.
     Nil,
@@ -75,6 +77,38 @@ pub enum Value<'a> {
     SecureString(Opaque<'a>),
     /// `<Obj>` or a `<Ref>` to one.
     Object(ObjectId),
+}
+
+impl PartialEq for Value<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Nil, Self::Nil) => true,
+            (Self::F32(one), Self::F32(other)) => one.to_bits() == other.to_bits(),
+            (Self::F64(one), Self::F64(other)) => one.to_bits() == other.to_bits(),
+            (Self::String(one), Self::String(other))
+            | (Self::Uri(one), Self::Uri(other))
+            | (Self::Xml(one), Self::Xml(other))
+            | (Self::ScriptBlock(one), Self::ScriptBlock(other)) => one == other,
+            (Self::DateTime(one), Self::DateTime(other))
+            | (Self::TimeSpan(one), Self::TimeSpan(other))
+            | (Self::Decimal(one), Self::Decimal(other))
+            | (Self::Guid(one), Self::Guid(other))
+            | (Self::Version(one), Self::Version(other)) => one == other,
+            (Self::Char(one), Self::Char(other)) | (Self::U16(one), Self::U16(other)) => one == other,
+            (Self::Bool(one), Self::Bool(other)) => one == other,
+            (Self::U8(one), Self::U8(other)) => one == other,
+            (Self::I8(one), Self::I8(other)) => one == other,
+            (Self::I16(one), Self::I16(other)) => one == other,
+            (Self::U32(one), Self::U32(other)) => one == other,
+            (Self::I32(one), Self::I32(other)) => one == other,
+            (Self::U64(one), Self::U64(other)) => one == other,
+            (Self::I64(one), Self::I64(other)) => one == other,
+            (Self::Bytes(one), Self::Bytes(other)) => one == other,
+            (Self::SecureString(one), Self::SecureString(other)) => one == other,
+            (Self::Object(one), Self::Object(other)) => one == other,
+            _ => false,
+        }
+    }
 }
 
 /// Something that is carried and not shown: its `Debug` prints a word.

@@ -12,7 +12,10 @@ use crate::secret::{Seal, SecretError};
 pub struct Pipeline {
     statements: Vec<Vec<Command>>,
     takes_input: bool,
-    with_invocation_info: bool,
+    /// `RemoteStreamOptions`: 15 puts the invocation into every record.
+    stream_options: i32,
+    add_to_history: bool,
+    redirect_shell_error: bool,
 }
 
 /// A command with its arguments.
@@ -21,25 +24,30 @@ pub struct Command {
     text: String,
     is_script: bool,
     arguments: Vec<(Option<String>, Data)>,
+    use_local_scope: Option<bool>,
+    /// `PipelineResultTypes` in the order of [`MERGES`].
+    merges: [i32; 8],
 }
 
 impl Command {
     /// A cmdlet or function by name.
     pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            text: name.into(),
-            is_script: false,
-            arguments: Vec::new(),
-        }
+        Self::made(name.into(), false)
     }
 
     /// Script text. **Never for Exchange's own sessions**, which refuse it; for a server's or a local PowerShell, when
     /// the caller means it.
     pub fn script(text: impl Into<String>) -> Self {
+        Self::made(text.into(), true)
+    }
+
+    const fn made(text: String, is_script: bool) -> Self {
         Self {
-            text: text.into(),
-            is_script: true,
+            text,
+            is_script,
             arguments: Vec::new(),
+            use_local_scope: None,
+            merges: [0; 8],
         }
     }
 
@@ -86,7 +94,9 @@ impl Pipeline {
         Self {
             statements: vec![commands.into_iter().collect()],
             takes_input: false,
-            with_invocation_info: true,
+            stream_options: 15,
+            add_to_history: false,
+            redirect_shell_error: true,
         }
     }
 
@@ -107,7 +117,7 @@ impl Pipeline {
     /// Leaves the invocation out of each record: less to receive.
     #[must_use]
     pub const fn without_invocation_info(mut self) -> Self {
-        self.with_invocation_info = false;
+        self.stream_options = 0;
         self
     }
 
@@ -152,20 +162,23 @@ impl Pipeline {
             note("Cmds", commands),
             note("IsNested", Value::Bool(false)),
             note("History", Value::Nil),
-            note("RedirectShellErrorOutputPipe", Value::Bool(true)),
+            note(
+                "RedirectShellErrorOutputPipe",
+                Value::Bool(self.redirect_shell_error),
+            ),
         ]);
         let power_shell = notes(&mut document, power_shell);
         let apartment = enumeration(&mut document, "System.Threading.ApartmentState", "Unknown", 2);
-        let (name, number) = if self.with_invocation_info {
-            ("AddInvocationInfo", 15)
-        } else {
-            ("None", 0)
+        let name = match self.stream_options {
+            15 => "AddInvocationInfo".to_owned(),
+            0 => "None".to_owned(),
+            number => number.to_string(),
         };
         let streams = enumeration(
             &mut document,
             "System.Management.Automation.RemoteStreamOptions",
-            name,
-            number,
+            &name,
+            self.stream_options,
         );
         let host = HostInfo::OfPool.write(&mut document);
         let body = vec![
@@ -173,7 +186,7 @@ impl Pipeline {
             note("NoInput", Value::Bool(!self.takes_input)),
             note("ApartmentState", apartment),
             note("RemoteStreamOptions", streams),
-            note("AddToHistory", Value::Bool(false)),
+            note("AddToHistory", Value::Bool(self.add_to_history)),
             note("HostInfo", host),
             note("IsNested", Value::Bool(false)),
         ];
@@ -190,21 +203,36 @@ const OBJECTS: [&str; 2] = [
     "System.Object",
 ];
 
+/// What of a command's streams goes where.
+const MERGES: [&str; 8] = [
+    "MergeMyResult",
+    "MergeToResult",
+    "MergePreviousResults",
+    "MergeError",
+    "MergeWarning",
+    "MergeVerbose",
+    "MergeDebug",
+    "MergeInformation",
+];
+
+/// The names of `PipelineResultTypes`.
+const RESULT_TYPES: [&str; 9] = [
+    "None",
+    "Output",
+    "Error",
+    "Warning",
+    "Verbose",
+    "Debug",
+    "Information",
+    "All",
+    "Null",
+];
+
 fn write_command(
     document: &mut Document<'static>,
     command: &Command,
     seal: &Seal,
 ) -> Result<Value<'static>, SecretError> {
-    const MERGES: [&str; 8] = [
-        "MergeMyResult",
-        "MergeToResult",
-        "MergePreviousResults",
-        "MergeError",
-        "MergeWarning",
-        "MergeVerbose",
-        "MergeDebug",
-        "MergeInformation",
-    ];
     let mut arguments = Vec::with_capacity(command.arguments.len());
     for (name, value) in &command.arguments {
         let value = value.write(document, seal)?;
@@ -214,16 +242,23 @@ fn write_command(
     let mut properties = vec![
         note("Cmd", text(command.text.clone())),
         note("IsScript", Value::Bool(command.is_script)),
-        note("UseLocalScope", Value::Nil),
+        note(
+            "UseLocalScope",
+            command.use_local_scope.map_or(Value::Nil, Value::Bool),
+        ),
     ];
-    for merge in MERGES {
-        let none = enumeration(
+    for (merge, number) in MERGES.into_iter().zip(command.merges) {
+        let name = usize::try_from(number)
+            .ok()
+            .and_then(|number| RESULT_TYPES.get(number))
+            .unwrap_or(&"None");
+        let kind = enumeration(
             document,
             "System.Management.Automation.Runspaces.PipelineResultTypes",
-            "None",
-            0,
+            name,
+            number,
         );
-        properties.push(note(merge, none));
+        properties.push(note(merge, kind));
     }
     let arguments = list(document, &OBJECTS, arguments);
     properties.push(note("Args", arguments));
@@ -256,6 +291,9 @@ pub struct CommandCall {
     ///
     /// A leading dash and a trailing colon, which some clients write, are taken off.
     pub arguments: Vec<(Option<String>, Value<'static>)>,
+    /// Whether it runs in a scope of its own; `None` when that was not said.
+    pub use_local_scope: Option<bool>,
+    merges: [i32; 8],
 }
 
 impl CommandCall {
@@ -299,29 +337,37 @@ impl CreatePipeline {
     ///
     /// Secure strings stay as they are written, so they mean something in the same session only.
     pub fn to_pipeline(&self) -> Pipeline {
-        let statements = self.statements.iter().map(|commands| {
-            commands.iter().map(|call| Command {
-                text: call.text.clone(),
-                is_script: call.is_script,
-                arguments: call
-                    .arguments
-                    .iter()
-                    .map(|(name, value)| {
-                        let alone = Document {
-                            values: vec![value.clone()],
-                            ..self.document.clone()
-                        };
-                        (name.clone(), Data::Document(Box::new(alone)))
-                    })
-                    .collect(),
-            })
-        });
-        let options = Fields::of(&self.document, self.document.values.first(), "CREATE_PIPELINE")
-            .small("RemoteStreamOptions");
+        let command = |call: &CommandCall| Command {
+            text: call.text.clone(),
+            is_script: call.is_script,
+            use_local_scope: call.use_local_scope,
+            merges: call.merges,
+            arguments: call
+                .arguments
+                .iter()
+                .map(|(name, value)| {
+                    let alone = Document {
+                        values: vec![value.clone()],
+                        ..self.document.clone()
+                    };
+                    (name.clone(), Data::Document(Box::new(alone)))
+                })
+                .collect(),
+        };
+        let fields = Fields::of(&self.document, self.document.values.first(), "CREATE_PIPELINE");
         Pipeline {
-            statements: statements.map(Iterator::collect).collect(),
+            statements: self
+                .statements
+                .iter()
+                .map(|calls| calls.iter().map(command).collect())
+                .collect(),
             takes_input: !self.no_input,
-            with_invocation_info: options != Some(0),
+            stream_options: fields.small("RemoteStreamOptions").unwrap_or(0),
+            add_to_history: fields.boolean("AddToHistory").unwrap_or(false),
+            redirect_shell_error: fields
+                .inner("PowerShell")
+                .boolean("RedirectShellErrorOutputPipe")
+                .unwrap_or(true),
         }
     }
 }
@@ -353,6 +399,8 @@ fn read_command(fields: Fields<'_>) -> Result<CommandCall, MessageError> {
     Ok(CommandCall {
         text: fields.need_text("Cmd")?,
         is_script: fields.boolean("IsScript").unwrap_or(false),
+        use_local_scope: fields.boolean("UseLocalScope"),
+        merges: MERGES.map(|merge| fields.small(merge).unwrap_or(0)),
         arguments: arguments.collect(),
     })
 }

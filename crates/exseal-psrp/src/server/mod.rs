@@ -192,7 +192,7 @@ pub enum ServerError {
     },
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Serving {
     state: PipelineState,
     input_ended: bool,
@@ -200,7 +200,7 @@ struct Serving {
 }
 
 /// The server's half of a runspace pool.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Server {
     settings: Settings,
     state: PoolState,
