@@ -1,8 +1,7 @@
 //! The framing of sealed bodies: `multipart/encrypted`, [MS-WSMV] 2.2.9.1.
 //!
-//! Here bytes are put into frames and taken out again; sealing itself is a security context's business
-//! (`exseal-gss`). A frame has the sealed header (a signature or a wrap token) and the sealed data apart, as
-//! WSMan wants them.
+//! Here bytes are put into frames and taken out again; sealing itself is a security context's business.
+//! A frame has the sealed header (a signature or a wrap token) and the sealed data apart, as WSMan wants them.
 //!
 //! Two habits of the field are kept to: HTTP.sys refuses a line end before the closing boundary, so none is
 //! written and none accepted; Exchange's front end writes its boundary as `-- Encrypted Boundary`, which is read

@@ -1,1 +1,0 @@
-//! Security contexts, initiator and acceptor: step, seal, open. No sockets, no HTTP.
