@@ -3,6 +3,7 @@
 //! A benchmark says nothing in a debug build, so this starts itself again in release.
 
 mod decode;
+mod judge;
 
 use clap::{Args, Subcommand};
 
@@ -20,6 +21,8 @@ pub(crate) struct BenchArgs {
 enum Bench {
     /// Decode the recorded CLIXML beside psrpcore, pypsrp and psrp-rs
     Decode(decode::DecodeArgs),
+    /// Judge inventories of up to 1,000 servers, part by part
+    Judge(judge::JudgeArgs),
 }
 
 pub(crate) fn run(args: &BenchArgs) -> Result {
@@ -29,6 +32,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result {
 
     match &args.name {
         Bench::Decode(args) => decode::run(args),
+        Bench::Judge(args) => judge::run(args),
     }
 }
 

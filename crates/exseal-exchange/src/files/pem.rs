@@ -220,10 +220,9 @@ fn key_rounds(bytes: &[u8]) -> u64 {
         while let Ok(element) = AnyRef::decode(&mut reader) {
             let tag = der::Tagged::tag(&element);
             if tag == Tag::Integer && behind_salt {
-                let count = element
-                    .value()
-                    .iter()
-                    .fold(0_u64, |sum, byte| sum.saturating_mul(256).saturating_add(u64::from(*byte)));
+                let count = element.value().iter().fold(0_u64, |sum, byte| {
+                    sum.saturating_mul(256).saturating_add(u64::from(*byte))
+                });
                 rounds = rounds.saturating_add(count);
             }
             behind_salt = tag == Tag::OctetString;
