@@ -1,6 +1,6 @@
 //! A server's store lacks the current Auth certificate.
 
-use exseal_model::{Severity, Slot};
+use exseal_model::{Observed, Severity, Slot, Thumbprint};
 
 use super::{Check, Context, Report};
 use crate::auth::counts;
@@ -15,16 +15,36 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn run(context: &Context<'_>, report: &mut Report) {
-    let wanted = &context.inventory.organisation.auth_config.current;
-    let Some(thumbprint) = wanted.value() else { return };
+    let current = &context.inventory.organisation.auth_config.current;
+    missing(
+        context,
+        report,
+        &Slot::AuthCurrent,
+        ("CurrentCertificateThumbprint", current),
+        Severity::Error,
+    );
+}
+
+/// Says of every server that takes part whether it holds a certificate of AuthConfig with its key; `setting` is where it is
+/// named.
+pub(super) fn missing(
+    context: &Context<'_>,
+    report: &mut Report,
+    slot: &Slot,
+    setting: (&str, &Observed<Thumbprint>),
+    severity: Severity,
+) {
+    let Some(thumbprint) = setting.1.value() else {
+        return;
+    };
     for (_, server) in context.servers().filter(|(_, server)| counts(server)) {
         if let Some(entry) = server.in_my(*thumbprint) {
             if entry.has_private_key.value() == Some(&false) {
                 report
-                    .find(Severity::Error)
+                    .find(severity)
                     .variant("without-key")
                     .server(server)
-                    .slot(&Slot::AuthCurrent)
+                    .slot(slot)
                     .with("thumbprint", thumbprint)
                     .saw_value(context.inventory, "HasPrivateKey", &entry.has_private_key)
                     .say();
@@ -34,7 +54,7 @@ fn run(context: &Context<'_>, report: &mut Report) {
         if !server.my.is_complete() {
             report.cannot_tell(
                 Some(server),
-                Some(Slot::AuthCurrent),
+                Some(slot.clone()),
                 "the server's store was not seen whole",
             );
             continue;
@@ -45,19 +65,17 @@ fn run(context: &Context<'_>, report: &mut Report) {
             .iter()
             .find(|look| look.complete)
             .map(|look| look.source);
+        let count = server.my.items.len();
         report
-            .find(Severity::Error)
+            .find(severity)
             .server(server)
-            .slot(&Slot::AuthCurrent)
+            .slot(slot)
             .with("thumbprint", thumbprint)
-            .saw_value(context.inventory, "CurrentCertificateThumbprint", wanted)
+            .saw_value(context.inventory, setting.0, setting.1)
             .saw(
                 context.inventory,
                 look,
-                format!(
-                    "{} certificates, none of them {thumbprint}",
-                    server.my.items.len()
-                ),
+                format!("{count} certificates, none of them {thumbprint}"),
             )
             .say();
     }

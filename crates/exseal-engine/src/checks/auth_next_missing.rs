@@ -2,8 +2,8 @@
 
 use exseal_model::{Severity, Slot};
 
+use super::auth_current_missing::missing;
 use super::{Check, Context, Report};
-use crate::auth::counts;
 
 pub(super) const CHECK: Check = Check {
     name: "auth-next-missing",
@@ -15,50 +15,12 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn run(context: &Context<'_>, report: &mut Report) {
-    let wanted = &context.inventory.organisation.auth_config.next;
-    let Some(thumbprint) = wanted.value() else { return };
-    for (_, server) in context.servers().filter(|(_, server)| counts(server)) {
-        if let Some(entry) = server.in_my(*thumbprint) {
-            if entry.has_private_key.value() == Some(&false) {
-                report
-                    .find(Severity::Warning)
-                    .variant("without-key")
-                    .server(server)
-                    .slot(&Slot::AuthNext)
-                    .with("thumbprint", thumbprint)
-                    .saw_value(context.inventory, "HasPrivateKey", &entry.has_private_key)
-                    .say();
-            }
-            continue;
-        }
-        if !server.my.is_complete() {
-            report.cannot_tell(
-                Some(server),
-                Some(Slot::AuthNext),
-                "the server's store was not seen whole",
-            );
-            continue;
-        }
-        let look = server
-            .my
-            .looks
-            .iter()
-            .find(|look| look.complete)
-            .map(|look| look.source);
-        report
-            .find(Severity::Warning)
-            .server(server)
-            .slot(&Slot::AuthNext)
-            .with("thumbprint", thumbprint)
-            .saw_value(context.inventory, "NextCertificateThumbprint", wanted)
-            .saw(
-                context.inventory,
-                look,
-                format!(
-                    "{} certificates, none of them {thumbprint}",
-                    server.my.items.len()
-                ),
-            )
-            .say();
-    }
+    let next = &context.inventory.organisation.auth_config.next;
+    missing(
+        context,
+        report,
+        &Slot::AuthNext,
+        ("NextCertificateThumbprint", next),
+        Severity::Warning,
+    );
 }
