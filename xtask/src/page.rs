@@ -29,15 +29,18 @@ pub(crate) struct PageArgs {
 ///
 /// When axe-core finds something serious, a page is above 3 MB or wider than its window, or Chromium, Python or npm is not there.
 pub(crate) fn run(args: &PageArgs) -> Result {
+    println!("{}", look(args.axe.clone(), args.out.clone())?);
+    Ok(())
+}
+
+/// As [`run`]; says where the screenshots are.
+pub(crate) fn look(axe: Option<PathBuf>, out: Option<PathBuf>) -> Result<String> {
     setup::program("chromium", &["--version"], "chromium")?;
-    let axe = match &args.axe {
-        Some(axe) => axe.clone(),
+    let axe = match axe {
+        Some(axe) => axe,
         None => fetched()?,
     };
-    let out = args
-        .out
-        .clone()
-        .unwrap_or_else(|| workspace::target().join("page"));
+    let out = out.unwrap_or_else(|| workspace::target().join("page"));
     workspace::run(
         workspace::command("python3")
             .arg("interop/report_in_chromium.py")
@@ -45,8 +48,7 @@ pub(crate) fn run(args: &PageArgs) -> Result {
             .arg(axe)
             .arg(&out),
     )?;
-    println!("screenshots and prints are in {}", out.display());
-    Ok(())
+    Ok(format!("screenshots and prints are in {}", out.display()))
 }
 
 /// axe-core from npm, kept in the target folder.

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use super::{Passed, Step};
 use crate::{
-    Failure, Result, auth_decisions, collector, coverage, edges, facts, fuzz, map, powershell, readme,
-    sample, schema, setup, workspace,
+    Failure, Result, auth_decisions, collector, coverage, edges, facts, fuzz, map, page, powershell, readme,
+    replay, sample, schema, setup, workspace,
 };
 
 /// All steps. A new check is one line here and, where it is long, one file of this crate.
@@ -48,6 +48,16 @@ pub(super) const STEPS: &[Step] = &[
         "auth-decisions",
         "the baseline policy gives Microsoft's answers",
         auth_decisions,
+    ),
+    step(
+        "replay",
+        "both halves of PowerShell remoting against recordings of real PowerShell",
+        replayed,
+    ),
+    step(
+        "page",
+        "the report in headless Chromium, judged by axe-core",
+        looked_at,
     ),
     step("fuzz", "each fuzz target for ten seconds", fuzz),
     step("deny", "licences, bans and sources of dependencies", deny),
@@ -262,6 +272,20 @@ fn collected() -> Result<Passed> {
 
 fn covered() -> Result<Passed> {
     coverage::check().map(Passed::from)
+}
+
+fn replayed() -> Result<Passed> {
+    with_fixtures("recordings of real PowerShell", |fixtures| {
+        let differences = replay::check(&fixtures.join("powershell/recordings"), false)?;
+        let kinds = differences.kinds();
+        Ok(Passed::from(format!(
+            "as recorded; {kinds} kinds of expected differences"
+        )))
+    })
+}
+
+fn looked_at() -> Result<Passed> {
+    page::look(None, None).map(Passed::from)
 }
 
 fn facts() -> Result<Passed> {

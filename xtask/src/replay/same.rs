@@ -11,6 +11,13 @@ pub(crate) struct Differences {
     pub(super) counts: BTreeMap<&'static str, usize>,
 }
 
+impl Differences {
+    /// How many kinds of them there were.
+    pub(crate) fn kinds(&self) -> usize {
+        self.counts.len()
+    }
+}
+
 /// The expected ones: a place in the message, and why it may differ. Ids of pool, pipeline, objects and fragments are
 /// not compared at all.
 const EXPECTED: [(&str, &str); 5] = [
