@@ -13,7 +13,7 @@ use rsa::pkcs8::DecodePrivateKey as _;
 pub use rsa::rand_core;
 use rsa::rand_core::CryptoRng;
 use rsa::traits::PublicKeyParts as _;
-use rsa::{BoxedUint, Pkcs1v15Encrypt, PrivateKey, PublicKey};
+use rsa::{BoxedUint, Pkcs1v15Encrypt, RsaPrivateKey as PrivateKey, RsaPublicKey as PublicKey};
 use zeroize::Zeroize as _;
 
 /// Text that is not logged: its `Debug` prints a word, and it is overwritten when dropped.

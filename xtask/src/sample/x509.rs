@@ -5,7 +5,7 @@
 
 use jiff::civil::DateTime;
 use rsa::traits::PublicKeyParts;
-use rsa::{PrivateKey, PublicKey};
+use rsa::{RsaPrivateKey as PrivateKey, RsaPublicKey as PublicKey};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 

@@ -1,0 +1,1 @@
+//! A simulated Exchange organisation of real sockets.

@@ -1,0 +1,1 @@
+//! What a client sees on the wire: TLS and STARTTLS handshakes, chains, names, health pages.
