@@ -5,7 +5,7 @@
 
 use jiff::civil::DateTime;
 use rsa::traits::PublicKeyParts;
-use rsa::{RsaPrivateKey as PrivateKey, RsaPublicKey as PublicKey};
+use rsa::{Pkcs1v15Sign, RsaPrivateKey as PrivateKey, RsaPublicKey as PublicKey};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
@@ -117,8 +117,8 @@ pub(super) fn make(wanted: &Wanted<'_>, authority: Option<&Authority>) -> Result
         &tlv(0xa3, &extensions(wanted.names)),
     ]);
     let signature = match wanted.hash {
-        Hash::Sha1 => signer.pkcs1v15_sign::<Sha1>(&body)?,
-        Hash::Sha256 => signer.pkcs1v15_sign::<Sha256>(&body)?,
+        Hash::Sha1 => signer.sign(Pkcs1v15Sign::new::<Sha1>(), &Sha1::digest(&body))?,
+        Hash::Sha256 => signer.sign(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(&body))?,
     };
     Ok(Made {
         der: sequence(&[&body, &algorithm, &bits(&signature)]),
