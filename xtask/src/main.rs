@@ -10,6 +10,7 @@ mod bench;
 mod ci;
 mod collector;
 mod coverage;
+mod directory;
 mod edges;
 mod facts;
 mod fuzz;

@@ -38,7 +38,8 @@ pub struct Source {
     pub channel: Channel,
     /// What was asked, in its own words: `Get-ExchangeCertificate`, `applicationHost.config`, `netsh http show sslcert`.
     pub what: String,
-    /// Where the answer was kept: a path as given on the command line; inside a ZIP `archive.zip!member`.
+    /// Where the answer was kept: a path as given on the command line; inside a ZIP `archive.zip!member`; of a live look
+    /// the address that was asked: `ldaps://dc1.example.org`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// When it was seen, if the source says so.

@@ -57,6 +57,33 @@ impl CommandError {
         self
     }
 
+    /// Of the directory.
+    pub(crate) fn of_directory(error: &exseal_exchange::directory::DirectoryError) -> Self {
+        use exseal_exchange::directory::DirectoryError as E;
+        let what = error.to_string();
+        match error {
+            E::Unreachable { .. } | E::Timeout { .. } => Self::fixable(what)
+                .hint("check the name, and that ports 389 and 636 are open from here"),
+            E::Untrusted { .. } => Self::fixable(what)
+                .hint("give the root of the domain controller's certificate with --roots, and its FQDN as its name"),
+            E::Credentials { .. } => Self::fixable(what)
+                .hint("a name is user@domain or DOMAIN\\user; an account may be locked after several wrong passwords"),
+            E::Unprotected { .. } => Self::usage(what),
+            E::EmptyPassword { .. } => Self::usage(what).hint("an empty password would be an anonymous look"),
+            E::Kerberos { .. } => Self::fixable(what)
+                .hint("get a ticket with kinit, or name a user with --user; the name of the domain controller has to be its FQDN"),
+            E::NoKerberos => Self::usage(what)
+                .hint("name a user with --user, or build exseal with the feature gssapi"),
+            E::StrongerNeeded { .. } => Self::fixable(what).hint("use ldaps://"),
+            E::Denied { .. } | E::NoExchange { .. } => Self::fixable(what)
+                .hint("any user of the domain can read the configuration where nobody took that right away; docs/live.md"),
+            E::Referral { .. } | E::NotActiveDirectory { .. } => {
+                Self::fixable(what).hint("name a domain controller of the forest Exchange is in")
+            }
+            _ => Self::fixable(what),
+        }
+    }
+
     /// The exit code.
     pub(crate) const fn code(&self) -> u8 {
         match self {

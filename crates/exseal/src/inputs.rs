@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::live::LiveArgs;
 
 /// `PATH` or `SERVER=PATH`.
 #[derive(Clone, Debug)]
@@ -61,11 +62,11 @@ pub(crate) struct Sources {
 /// How the password of a PFX is given. Never as an argument.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Passwords {
-    /// Read the password of a PFX from the first line of standard input instead of asking
+    /// Read the password (of a PFX, or of --user) from the first line of standard input instead of asking
     #[arg(long)]
     password_stdin: bool,
 
-    /// Read the password of a PFX from the first line of this file descriptor instead of asking (Unix)
+    /// Read that password from the first line of this file descriptor instead of asking (Unix)
     #[arg(long, value_name = "N", conflicts_with = "password_stdin")]
     password_fd: Option<u32>,
 }
@@ -91,6 +92,20 @@ impl Passwords {
         rpassword::prompt_password(format!("Password of {file}: "))
             .ok()
             .map(Secret::new)
+    }
+}
+
+impl Passwords {
+    /// The password of a user, which has to be there.
+    ///
+    /// # Errors
+    ///
+    /// When none is to be had, or it is empty.
+    pub(crate) fn of_user(&self, user: &str) -> Result<Secret, CommandError> {
+        self.ask(user).ok_or_else(|| {
+            CommandError::usage(format!("expected the password of {user}, found none"))
+                .hint("type it when asked, or give it with --password-stdin or --password-fd")
+        })
     }
 }
 
@@ -128,6 +143,49 @@ pub(crate) fn read(given: &[Given], passwords: &Passwords, context: &Context) ->
         tracing::debug!(file = file.path, kind, "Recognise export");
     }
     reading
+}
+
+/// Where the organisation is read from, or that it is to be looked at itself.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct LiveSources {
+    /// Exports, folders, ZIPs or inventory files; SERVER=PATH says which server's a file is. With --live, what was seen from elsewhere
+    #[arg(
+        long = "from",
+        value_name = "PATH",
+        num_args = 1..,
+        required_unless_present = "live"
+    )]
+    from: Vec<From>,
+
+    #[command(flatten)]
+    passwords: Passwords,
+
+    #[command(flatten)]
+    live: LiveArgs,
+}
+
+impl LiveSources {
+    /// Whether the organisation itself is looked at.
+    pub(crate) const fn is_live(&self) -> bool {
+        self.live.live
+    }
+
+    /// Reads or looks, and makes one inventory of it. `at` is the time of what is seen live.
+    pub(crate) fn inventory(&self, context: &Context, at: Timestamp) -> Result<Inventory, CommandError> {
+        let given: Vec<Given> = self.from.iter().map(|from| from.0.clone()).collect();
+        if !self.live.live {
+            return inventory(&given, &self.passwords, context);
+        }
+        let mut all = crate::live::look(&self.live, &self.passwords, context, at)?;
+        if !given.is_empty() {
+            all.push(inventory(&given, &self.passwords, context)?);
+        }
+        let begun = std::time::Instant::now();
+        let merged = exseal_engine::merge(all);
+        let (servers, certificates) = (merged.servers.len(), merged.certificates.len());
+        tracing::info!(servers, certificates, elapsed = ?begun.elapsed(), "Merge inventories");
+        Ok(merged)
+    }
 }
 
 impl Sources {

@@ -4,6 +4,7 @@ mod command;
 mod command_error;
 mod context;
 mod inputs;
+mod live;
 mod pages;
 mod view;
 

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use super::{Passed, Step};
 use crate::{
-    Failure, Result, auth_decisions, collector, coverage, edges, facts, fuzz, map, page, powershell, readme,
-    replay, sample, schema, setup, workspace,
+    Failure, Result, auth_decisions, collector, coverage, directory, edges, facts, fuzz, map, page,
+    powershell, readme, replay, sample, schema, setup, workspace,
 };
 
 /// All steps. A new check is one line here and, where it is long, one file of this crate.
@@ -58,6 +58,11 @@ pub(super) const STEPS: &[Step] = &[
         "page",
         "the report in headless Chromium, judged by axe-core",
         looked_at,
+    ),
+    step(
+        "directory",
+        "the directory channel against a Samba AD with an Exchange-like tree",
+        asked_directory,
     ),
     step("fuzz", "each fuzz target for ten seconds", fuzz),
     step("deny", "licences, bans and sources of dependencies", deny),
@@ -286,6 +291,10 @@ fn replayed() -> Result<Passed> {
 
 fn looked_at() -> Result<Passed> {
     page::look(None, None).map(Passed::from)
+}
+
+fn asked_directory() -> Result<Passed> {
+    directory::check().map(Passed::from)
 }
 
 fn facts() -> Result<Passed> {

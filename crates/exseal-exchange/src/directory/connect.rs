@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings};
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::DirectoryError;
@@ -31,7 +31,25 @@ pub struct Target {
     /// How it is protected.
     pub protection: Protection,
     /// Roots that TLS trusts; empty: the system's.
-    pub roots: Vec<CertificateDer<'static>>,
+    pub roots: Vec<Root>,
+}
+
+/// A certificate that TLS trusts, in DER.
+pub type Root = rustls::pki_types::CertificateDer<'static>;
+
+/// Reads roots from PEM.
+///
+/// # Errors
+///
+/// What is wrong with it; also where there is no certificate in it.
+pub fn roots(pem: &[u8]) -> Result<Vec<Root>, String> {
+    let roots = Root::pem_slice_iter(pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| error.to_string())?;
+    if roots.is_empty() {
+        return Err("there is no certificate in it".to_owned());
+    }
+    Ok(roots)
 }
 
 /// Who asks.

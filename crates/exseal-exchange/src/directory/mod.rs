@@ -25,7 +25,7 @@ use jiff::Timestamp;
 use ldap3::adapters::{Adapter, EntriesOnly, PagedResults};
 use ldap3::{Ldap, Scope};
 
-pub use connect::{Credentials, Protection, Target};
+pub use connect::{Credentials, Protection, Root, Target, roots};
 pub use error::{DirectoryError, Rejection};
 
 use attributes::{ATTRIBUTES, filter};

@@ -19,7 +19,7 @@ pub use organisation::{
 };
 pub use server::{
     CertificateEvent, ComponentState, Disk, LogLine, Role, RoleHealth, ScheduledTask, Server, ServerName,
-    WindowsService, first_label,
+    WayIn, WindowsService, first_label,
 };
 pub use store::{Store, StoreEntry};
 pub use tool::{HealthChecker, JudgedCertificate, JudgedConnector};

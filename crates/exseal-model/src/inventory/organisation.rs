@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::server::WayIn;
 use super::transport::SendConnector;
 use crate::{Thumbprint, keyed, record};
 
@@ -32,6 +33,8 @@ record! {
             setting_overrides: SettingOverride,
             /// Partner applications.
             partner_applications: PartnerApplication,
+            /// The ways in that belong to no server and were tried by a live look: the directory.
+            ways_in: WayIn,
         }
         parts {
             /// The OAuth configuration.

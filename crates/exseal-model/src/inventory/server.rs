@@ -11,7 +11,7 @@ use super::store::{Store, StoreEntry};
 use super::tool::HealthChecker;
 use super::transport::{ClientAccessProtocol, Queue, ReceiveConnector};
 use crate::build::Product;
-use crate::{Build, Listing, Thumbprint, keyed, record};
+use crate::{Build, Channel, Listing, Thumbprint, keyed, record};
 
 /// The name of a server: NetBIOS or FQDN as it was seen, or that nobody knows whose values these are.
 ///
@@ -123,6 +123,8 @@ record! {
             log_lines: LogLine,
             /// Volumes.
             disks: Disk,
+            /// The ways in that were tried on it, by a live look.
+            ways_in: WayIn,
         }
         parts {
             /// POP3.
@@ -451,3 +453,20 @@ record! {
     }
 }
 keyed!(Disk, String, |disk| disk.name.to_lowercase());
+
+record! {
+    /// A channel that was tried: that it is dead is a fact with a reason.
+    pub struct WayIn {
+        key {
+            /// Which.
+            channel: Channel,
+        }
+        seen {
+            /// Whether it answered.
+            open: bool,
+            /// Why it did not, or what of it failed; seen and empty: nothing.
+            why: String,
+        }
+    }
+}
+keyed!(WayIn, Channel, |way| way.channel);

@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use super::{Outcome, print, print_json};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::inputs::{self, Sources};
+use crate::inputs::{self, LiveSources};
 use crate::view::diagnose::text;
 
 /// Say what is wrong, and what it will break
 #[derive(Args, Debug)]
 pub(crate) struct DiagnoseArgs {
     #[command(flatten)]
-    sources: Sources,
+    sources: LiveSources,
 
     #[command(flatten)]
     judging: Judging,
@@ -63,9 +63,10 @@ fn severity(text: &str) -> Result<Severity, String> {
 
 pub(crate) fn run(context: &Context, args: &DiagnoseArgs) -> Result<Outcome, CommandError> {
     let policy = inputs::policy(args.judging.policy.as_deref())?;
-    let inventory = args.sources.inventory(context)?;
+    let now = inputs::now(args.judging.now);
+    let inventory = args.sources.inventory(context, now)?;
     let begun = std::time::Instant::now();
-    let diagnosis = exseal_engine::diagnose(&inventory, &policy, inputs::now(args.judging.now));
+    let diagnosis = exseal_engine::diagnose(&inventory, &policy, now);
     let (findings, unknown) = (diagnosis.findings.len(), diagnosis.unknown.len());
     tracing::info!(findings, unknown, elapsed = ?begun.elapsed(), "Judge inventory");
     if args.json {

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::{Outcome, print};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::inputs::Sources;
+use crate::inputs::{self, LiveSources};
 use crate::view::discover::summary;
 
 /// Put everything that was seen into one inventory
@@ -16,7 +17,7 @@ use crate::view::discover::summary;
 #[derive(Args, Debug)]
 pub(crate) struct DiscoverArgs {
     #[command(flatten)]
-    sources: Sources,
+    sources: LiveSources,
 
     /// Where to write the inventory; - is standard output
     #[arg(short, long, value_name = "FILE")]
@@ -25,10 +26,15 @@ pub(crate) struct DiscoverArgs {
     /// Print the inventory itself instead of a summary
     #[arg(long, conflicts_with = "output")]
     json: bool,
+
+    /// The time to give to what is seen live, instead of now (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    now: Option<Timestamp>,
 }
 
 pub(crate) fn run(context: &Context, args: &DiscoverArgs) -> Result<Outcome, CommandError> {
-    let inventory = args.sources.inventory(context)?;
+    let now = inputs::now(args.now);
+    let inventory = args.sources.inventory(context, now)?;
     let to_stdout = args.json || args.output.as_deref().is_some_and(|path| path.as_os_str() == "-");
     if to_stdout {
         super::print_json(&inventory)?;
