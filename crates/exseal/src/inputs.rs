@@ -165,11 +165,6 @@ pub(crate) struct LiveSources {
 }
 
 impl LiveSources {
-    /// Whether the organisation itself is looked at.
-    pub(crate) const fn is_live(&self) -> bool {
-        self.live.live
-    }
-
     /// Reads or looks, and makes one inventory of it. `at` is the time of what is seen live.
     pub(crate) fn inventory(&self, context: &Context, at: Timestamp) -> Result<Inventory, CommandError> {
         let given: Vec<Given> = self.from.iter().map(|from| from.0.clone()).collect();

@@ -61,6 +61,7 @@ impl Looking<'_> {
         limits.deadline = limits
             .deadline
             .min(Duration::from_secs(u64::from(self.args.deadline)));
+        self.tell(&format!("{}: reading …", target.url()));
         match directory::look(target, credentials, &limits, self.at).await {
             Ok(looked) => {
                 tracing::info!(
@@ -81,6 +82,13 @@ impl Looking<'_> {
             Err(error) => return Err(CommandError::of_directory(&error)),
         }
         Ok(seen)
+    }
+
+    /// How far it is, where a person watches.
+    fn tell(&self, line: &str) {
+        if self.context.progress {
+            self.context.say(line);
+        }
     }
 
     /// Whether a server is to be looked at.
