@@ -2,6 +2,7 @@
 
 use exseal_model::inventory::{ServerName, Store, StoreEntry};
 use exseal_model::{Keyed as _, Observed, SourceId};
+use exseal_psrp::clixml::Value;
 use exseal_psrp::nrbf::ExchangeCertificatePayload;
 use exseal_psrp::serialized_cert::SerializedCertificate;
 
@@ -204,6 +205,8 @@ fn fill_from_properties(entry: &mut StoreEntry, seen: Seen<'_, '_>) {
             services(seen.document.integer(value).unwrap_or_default()),
             seen.source,
         ),
+        // The enumeration has a name for nothing: null is an object that arrived half-empty.
+        Some(Value::Nil) => Observed::unknown("the object came without Services"),
         _ => seen.flags("Services"),
     };
     entry.friendly_name = seen.text("FriendlyName");

@@ -4,6 +4,7 @@
 //! `exseal_engine::merge` makes one of them. What is not recognised is listed, what cannot be read is an error entry,
 //! and the rest of the file, and the other files, are kept.
 
+pub(crate) mod answers;
 mod application_host;
 mod attribute;
 mod certificate;

@@ -80,6 +80,11 @@ impl Command {
     pub const fn is_script(&self) -> bool {
         self.is_script
     }
+
+    /// Names without dash (`None` for those by position) and values, in order.
+    pub fn arguments(&self) -> &[(Option<String>, Data)] {
+        &self.arguments
+    }
 }
 
 impl From<Command> for Pipeline {
@@ -119,6 +124,11 @@ impl Pipeline {
     pub const fn without_invocation_info(mut self) -> Self {
         self.stream_options = 0;
         self
+    }
+
+    /// The statements, each with its commands.
+    pub fn statements(&self) -> &[Vec<Command>] {
+        &self.statements
     }
 
     /// Whether objects will be sent.

@@ -5,7 +5,7 @@ use exseal_psrp::clixml::{Document, Object, Value};
 
 /// What an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in super::super) enum Kind {
     ExchangeCertificate,
     X509Certificate,
     AuthConfig,

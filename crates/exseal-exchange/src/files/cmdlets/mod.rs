@@ -16,7 +16,8 @@ use exseal_model::inventory::ServerName;
 use exseal_model::{Keyed, Listing, Look, Observed, SourceId};
 use exseal_psrp::clixml::{Document, Value};
 
-use self::kind::{Kind, kind};
+pub(super) use self::kind::Kind;
+use self::kind::kind;
 use super::objects::Seen;
 use super::{Page, certificate};
 
@@ -145,9 +146,26 @@ fn take(page: &mut Page, document: &Document<'_>, value: &Value<'_>, kind: Kind,
         Kind::VirtualDirectory => directories::virtual_directory_cmdlet(document, value),
         _ => Cow::Borrowed(kind.cmdlet()),
     };
+    take_as(page, document, value, kind, &cmdlet, at);
+}
+
+/// The source of what a cmdlet gives.
+pub(super) fn source(page: &mut Page, kind: Kind, cmdlet: &str) -> SourceId {
     let unrecorded =
-        kind.is_unrecorded() || kind == Kind::VirtualDirectory && !directories::is_recorded(&cmdlet);
-    let source = page.source(kind.channel(), &cmdlet, unrecorded);
+        kind.is_unrecorded() || kind == Kind::VirtualDirectory && !directories::is_recorded(cmdlet);
+    page.source(kind.channel(), cmdlet, unrecorded)
+}
+
+/// Reads an object of which is known what it is: the cmdlet was asked.
+pub(super) fn take_as(
+    page: &mut Page,
+    document: &Document<'_>,
+    value: &Value<'_>,
+    kind: Kind,
+    cmdlet: &str,
+    at: &str,
+) {
+    let source = source(page, kind, cmdlet);
     let seen = Seen {
         document,
         value,
@@ -165,7 +183,7 @@ fn take(page: &mut Page, document: &Document<'_>, value: &Value<'_>, kind: Kind,
         Kind::SettingOverride => organisation::setting_override(page, seen),
         Kind::AcceptedDomain => organisation::accepted_domain(page, seen),
         Kind::ServiceHealth => server::service_health(page, seen, at),
-        Kind::VirtualDirectory => directories::virtual_directory(page, seen, &cmdlet),
+        Kind::VirtualDirectory => directories::virtual_directory(page, seen, cmdlet),
         Kind::OutlookAnywhere => directories::outlook_anywhere(page, seen),
         Kind::OrganizationConfig => organisation::organization_config(page, seen, at),
         Kind::PartnerApplication => organisation::partner_application(page, seen),
