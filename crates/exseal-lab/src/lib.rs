@@ -1,1 +1,12 @@
 //! A simulated Exchange organisation of real sockets.
+//!
+//! [`organisation`] is the file that describes it, [`world`] the state machine that is it: values in, values out, an own
+//! clock, no sockets. What answers comes from the facts about Exchange alone; nothing of exseal's model, checks or
+//! planner is known here.
+
+pub mod call;
+pub mod certificate;
+mod cmdlets;
+pub mod organisation;
+pub mod stand_in;
+pub mod world;

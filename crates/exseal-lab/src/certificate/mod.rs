@@ -1,0 +1,17 @@
+//! Certificates of the simulation: read, issued, exported. Nothing of exseal's own model is in here.
+
+pub(crate) mod der;
+mod issue;
+mod key;
+mod name;
+mod pfx;
+mod request;
+mod x509;
+
+pub use issue::{Issuer, Recipe};
+pub use key::{KeyError, KeyKind, KeyPool, PrivateKey};
+pub use name::{Name, NameError};
+pub(crate) use issue::{key_identifier, reissue, serial_from};
+pub(crate) use pfx::{Pfx, PfxError};
+pub(crate) use request::Request;
+pub use x509::{Certificate, CertificateError, Thumbprint};

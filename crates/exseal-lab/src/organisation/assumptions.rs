@@ -1,0 +1,105 @@
+//! What the facts call unknown or contradictory: a switch each, with the default written down as an assumption.
+
+use serde::{Deserialize, Serialize};
+
+/// How the SMTP flag of a certificate comes to be (open point 14).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SmtpFlag {
+    /// Assumed: a mark that enabling leaves on the certificate.
+    #[default]
+    Mark,
+    /// Recomputed: set while NETWORK SERVICE may read the key.
+    ReadableKey,
+}
+
+/// Status of a certificate whose only fault is an untrusted root (open point 18).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub enum UntrustedStatus {
+    /// Assumed, because one real server showed it.
+    #[default]
+    Invalid,
+    /// The other account.
+    Untrusted,
+}
+
+/// What happens to an Edge subscription when a mailbox server's internal transport certificate is replaced (open point
+/// 16).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EdgeAfterReplacement {
+    /// Assumed: the cmdlet re-encrypts the credentials; needs the old key and a CAPI key in the new certificate.
+    #[default]
+    Reencrypted,
+    /// The subscription ends and has to be made again.
+    Ended,
+}
+
+/// What transport does while the internal transport certificate is not in the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransportCertificateWhenGone {
+    /// Assumed: 12013, X-ANONYMOUSTLS is not offered.
+    #[default]
+    NotOffered,
+    /// 12024: an ephemeral certificate is made.
+    Ephemeral,
+}
+
+/// The switches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Assumptions {
+    /// How the SMTP flag comes to be.
+    pub smtp_flag: SmtpFlag,
+    /// Status for an untrusted root.
+    pub untrusted_status: UntrustedStatus,
+    /// The number of TlsAuthLevel DomainValidation (open point 15). Assumed 3, by order; the directory's flag says 4.
+    pub domain_validation_number: i32,
+    /// Edge subscriptions after a replacement.
+    pub edge_after_replacement: EdgeAfterReplacement,
+    /// Whether the front end refuses an expired back-end certificate (open point 7). Assumed: no.
+    pub front_end_refuses_expired_back_end: bool,
+    /// Whether Remove-ExchangeCertificate guards the current Auth certificate (open point 8). Assumed: no.
+    pub remove_guards_auth_certificate: bool,
+    /// Whether P1 comes although the certificate already is the internal transport certificate (open point 13).
+    /// Assumed: no.
+    pub prompt_when_same: bool,
+    /// Days before the end at which 12017 and 12018 begin (open point 4). Assumed 30.
+    pub expiry_warning_days: u32,
+    /// Numbers of Status other than Valid = 1, in the documented order of names (open point 3). Assumed: their place in
+    /// that order, from 2.
+    pub status_numbers_by_order: bool,
+    /// Seconds the certificate deployment servicelet needs within a site. Assumed 300.
+    pub deployment_seconds: u32,
+    /// What transport does without its certificate.
+    pub transport_certificate_when_gone: TransportCertificateWhenGone,
+    /// Whether the ADAM certificate of an Edge shows Invalid in normal state (open point 17). Assumed: yes.
+    pub adam_certificate_invalid: bool,
+    /// Whether a date that old builds read as UTC and that is past by it is refused (open point 19). Assumed: yes.
+    pub past_after_utc_reading_refused: bool,
+    /// Whether SE lets OWA work with an RSA key in a KSP (open point 11). Assumed: no.
+    pub se_allows_ksp: bool,
+}
+
+impl Default for Assumptions {
+    fn default() -> Self {
+        Self {
+            smtp_flag: SmtpFlag::default(),
+            untrusted_status: UntrustedStatus::default(),
+            domain_validation_number: 3,
+            edge_after_replacement: EdgeAfterReplacement::default(),
+            front_end_refuses_expired_back_end: false,
+            remove_guards_auth_certificate: false,
+            prompt_when_same: false,
+            expiry_warning_days: 30,
+            status_numbers_by_order: true,
+            deployment_seconds: 300,
+            transport_certificate_when_gone: TransportCertificateWhenGone::default(),
+            adam_certificate_invalid: true,
+            past_after_utc_reading_refused: true,
+            se_allows_ksp: false,
+        }
+    }
+}

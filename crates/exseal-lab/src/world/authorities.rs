@@ -1,0 +1,124 @@
+//! The CAs of the simulation.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::certificate::{Certificate, Issuer, KeyError, KeyKind, KeyPool, Name, Recipe, Thumbprint, serial_from};
+use crate::organisation::RootKind;
+
+/// The CAs, and what kind each root is.
+#[derive(Debug)]
+pub(crate) struct Authorities {
+    pub(crate) public_root: Issuer,
+    pub(crate) public_ca: Issuer,
+    pub(crate) public_ca2: Issuer,
+    pub(crate) internal_ca: Issuer,
+    pub(crate) unknown_ca: Issuer,
+    /// CAs of the file and stand-ins of issuers, by subject.
+    pub(crate) others: BTreeMap<Name, (Issuer, bool)>,
+    /// Kind of each trusted root.
+    pub(crate) roots: BTreeMap<Thumbprint, RootKind>,
+}
+
+fn days(count: i64) -> SignedDuration {
+    SignedDuration::from_hours(24 * count)
+}
+
+impl Authorities {
+    pub(crate) fn new(keys: &KeyPool, now: Timestamp, seed: u64) -> Result<Self, KeyError> {
+        let make = |subject: &str, issuer: Option<&Issuer>| -> Result<Issuer, KeyError> {
+            let key = keys.next(KeyKind::Rsa2048)?;
+            let subject = Name::parse(subject).map_err(|error| KeyError(error.to_string()))?;
+            let recipe = Recipe {
+                serial: serial_from(&format!("{seed}/ca/{subject}")),
+                subject,
+                names: Vec::new(),
+                not_before: now.checked_sub(days(3650)).unwrap_or(now),
+                not_after: now.checked_add(days(3650)).unwrap_or(now),
+                is_ca: true,
+                subject_key: None,
+            };
+            let certificate = recipe.issue(&key, issuer)?;
+            Ok(Issuer { certificate, key })
+        };
+        let public_root = make("CN=exseal lab Simulated Public Root, O=exseal lab (simulation), C=ZZ", None)?;
+        let public_ca = make(
+            "CN=exseal lab Simulated Public CA G1, O=exseal lab (simulation), C=ZZ",
+            Some(&public_root),
+        )?;
+        let public_ca2 = make(
+            "CN=exseal lab Simulated Public CA G2, O=exseal lab (simulation), C=ZZ",
+            Some(&public_root),
+        )?;
+        let internal_ca = make("CN=exseal lab Simulated Enterprise CA, O=exseal lab (simulation)", None)?;
+        let unknown_ca = make("CN=exseal lab Simulated Unknown CA", None)?;
+        let roots = [
+            (public_root.certificate.thumbprint(), RootKind::ThirdParty),
+            (internal_ca.certificate.thumbprint(), RootKind::Enterprise),
+        ]
+        .into_iter()
+        .collect();
+        Ok(Self {
+            public_root,
+            public_ca,
+            public_ca2,
+            internal_ca,
+            unknown_ca,
+            others: BTreeMap::new(),
+            roots,
+        })
+    }
+
+    pub(crate) fn trusted_roots(&self) -> Vec<Vec<u8>> {
+        let mut found = vec![
+            self.public_root.certificate.der().to_vec(),
+            self.internal_ca.certificate.der().to_vec(),
+        ];
+        found.extend(
+            self.others
+                .values()
+                .filter(|(issuer, trusted)| *trusted && issuer.certificate.is_self_signed())
+                .map(|(issuer, _)| issuer.certificate.der().to_vec()),
+        );
+        found
+    }
+
+    /// What every server's Root store holds from the start.
+    pub(crate) fn root_store(&self) -> Vec<Certificate> {
+        let mut found = vec![self.public_root.certificate.clone(), self.internal_ca.certificate.clone()];
+        found.extend(
+            self.others
+                .values()
+                .filter(|(issuer, trusted)| *trusted && issuer.certificate.is_self_signed())
+                .map(|(issuer, _)| issuer.certificate.clone()),
+        );
+        found
+    }
+
+    /// What every server's CA store holds from the start.
+    pub(crate) fn intermediates(&self) -> Vec<Certificate> {
+        let mut found = vec![self.public_ca.certificate.clone(), self.public_ca2.certificate.clone()];
+        found.extend(
+            self.others
+                .values()
+                .filter(|(issuer, _)| !issuer.certificate.is_self_signed())
+                .map(|(issuer, _)| issuer.certificate.clone()),
+        );
+        found
+    }
+
+    /// The CA of a subject.
+    pub(crate) fn by_subject(&self, subject: &Name) -> Option<&Issuer> {
+        [
+            &self.public_root,
+            &self.public_ca,
+            &self.public_ca2,
+            &self.internal_ca,
+            &self.unknown_ca,
+        ]
+        .into_iter()
+        .find(|issuer| issuer.certificate.subject() == subject)
+        .or_else(|| self.others.get(subject).map(|(issuer, _)| issuer))
+    }
+}
