@@ -4,6 +4,7 @@
 
 pub mod connect;
 pub mod directory;
+pub mod session;
 pub mod files;
 pub mod live;
 mod secret;

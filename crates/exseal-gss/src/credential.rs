@@ -76,7 +76,7 @@ impl fmt::Display for UserName {
 }
 
 /// What a client proves itself with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Credential {
     /// A name and its password: NTLM, or Kerberos with a [`KdcExchange`](crate::KdcExchange).
     Password {

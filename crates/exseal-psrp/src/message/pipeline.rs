@@ -136,6 +136,11 @@ impl Pipeline {
         self.takes_input
     }
 
+    /// Whether any command is script text, which sessions in no-language mode refuse.
+    pub fn has_script(&self) -> bool {
+        self.statements.iter().flatten().any(|command| command.is_script)
+    }
+
     /// Whether any argument needs a session key.
     pub fn has_secret(&self) -> bool {
         self.statements

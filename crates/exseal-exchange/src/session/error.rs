@@ -1,0 +1,203 @@
+//! What can go wrong with a session, and what is known of the effect after it.
+
+use std::time::Duration;
+
+use exseal_gss::GssError;
+use exseal_psrp::client::{AskError, ClientError};
+use exseal_psrp::message::ErrorRecord;
+pub use exseal_psrp::wsman::Effect;
+use exseal_psrp::wsman::{FrontEndError, ReplyError};
+
+/// Why a session could not go on. [`effect`](Self::effect) says what is known of what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// No connection: nothing was sent.
+    #[error("no connection to {to}")]
+    Connect {
+        /// Name, address and port.
+        to: String,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// The server's certificate was not accepted, or it does not speak TLS: nothing was sent.
+    #[error("{to} was not trusted: {why}")]
+    Tls {
+        /// Name and port.
+        to: String,
+        /// The library's words.
+        why: String,
+    },
+    /// The server did not accept the log-on: nothing was done.
+    #[error("{to} refused {as_whom}: HTTP {status}, it offers {}", list(offered))]
+    Unauthorized {
+        /// Name and port.
+        to: String,
+        /// The credential, without its secret.
+        as_whom: String,
+        /// 401 or 403.
+        status: u16,
+        /// The schemes it named.
+        offered: Vec<String>,
+    },
+    /// This side could not or would not log on: nothing was sent, or nothing but tokens.
+    #[error("logging on to {to}")]
+    LogOn {
+        /// Name and port.
+        to: String,
+        /// Why.
+        source: GssError,
+    },
+    /// The only way would send a password readable by everyone.
+    #[error("{to} would get the password in clear text: Basic over http is refused")]
+    ClearText {
+        /// Name and port.
+        to: String,
+    },
+    /// The server sends the client elsewhere. Credentials never follow.
+    #[error("{to} redirects to {location:?}: credentials do not follow")]
+    Redirect {
+        /// Name and port.
+        to: String,
+        /// Where.
+        location: String,
+    },
+    /// An answer without the seal this connection has. It may be anyone's.
+    #[error("{action}: expected a sealed answer, found one in clear text")]
+    NotSealed {
+        /// What was asked.
+        action: &'static str,
+    },
+    /// A sealed answer that does not open.
+    #[error("{action}: a sealed answer was refused: {why}")]
+    Seal {
+        /// What was asked.
+        action: &'static str,
+        /// Why.
+        why: String,
+    },
+    /// The connection broke.
+    #[error("the connection broke during {action}: {why}")]
+    Broken {
+        /// What was asked.
+        action: &'static str,
+        /// The library's words.
+        why: String,
+        /// Whether the request can have reached the server.
+        effect: Effect,
+    },
+    /// No answer in time.
+    #[error("no answer to {action} within {} s", after.as_secs())]
+    NoAnswer {
+        /// What was asked.
+        action: &'static str,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The answer is none.
+    #[error("the server's answer")]
+    Reply(#[from] ReplyError),
+    /// The user has no shell left on the server.
+    #[error(
+        "the server's quota of shells for this user is used up, and none became free within {} s: {text}",
+        after.as_secs()
+    )]
+    Quota {
+        /// How long was waited.
+        after: Duration,
+        /// The server's words.
+        text: String,
+    },
+    /// What came is not the protocol.
+    #[error("the remoting protocol")]
+    Protocol(#[from] ClientError),
+    /// What was asked cannot be asked.
+    #[error("the command could not be sent")]
+    Ask(#[from] AskError),
+    /// The local PowerShell could not be started, or wrote what is no line of the protocol.
+    #[error("the local PowerShell {program}: {why}")]
+    Local {
+        /// The program.
+        program: String,
+        /// Why.
+        why: String,
+        /// Whether a command can have run.
+        effect: Effect,
+    },
+    /// The server refused the pool.
+    #[error("the session was refused: {}", words(error.as_deref()))]
+    NotOpened {
+        /// The server's error.
+        error: Option<Box<ErrorRecord>>,
+    },
+    /// The command ended with an error.
+    #[error("{}", record.message)]
+    Failed {
+        /// The error that ended it.
+        record: Box<ErrorRecord>,
+    },
+    /// No word of the pipeline's end came.
+    #[error("the server said that nothing more comes, but not how the command ended")]
+    Lost,
+    /// Stopped as the caller wished.
+    #[error("the command was stopped")]
+    Stopped,
+    /// The caller's deadline passed; the command was told to stop.
+    #[error("the command did not end within {} s and was told to stop", after.as_secs())]
+    Deadline {
+        /// What was allowed.
+        after: Duration,
+    },
+    /// The command asked something and nobody may answer.
+    #[error("the command asked {question:?}, and nobody answers here")]
+    Prompt {
+        /// The question's words.
+        question: String,
+    },
+}
+
+fn list(offered: &[String]) -> String {
+    if offered.is_empty() { "no scheme".to_owned() } else { offered.join(", ") }
+}
+
+fn words(error: Option<&ErrorRecord>) -> &str {
+    error.map_or("without a reason", |record| record.message.as_str())
+}
+
+impl SessionError {
+    /// What is known of what was asked last.
+    pub fn effect(&self) -> Effect {
+        match self {
+            Self::Connect { .. }
+            | Self::Tls { .. }
+            | Self::Unauthorized { .. }
+            | Self::LogOn { .. }
+            | Self::ClearText { .. }
+            | Self::Redirect { .. }
+            | Self::Quota { .. }
+            | Self::Ask(_)
+            | Self::NotOpened { .. } => Effect::None,
+            Self::Broken { effect, .. } | Self::Local { effect, .. } => *effect,
+            Self::Reply(reply) => reply.effect(),
+            _ => Effect::Unknown,
+        }
+    }
+
+    /// What Exchange's front end said, if it was that.
+    pub fn front_end(&self) -> Option<&FrontEndError> {
+        match self {
+            Self::Reply(reply) => reply.front_end(),
+            _ => None,
+        }
+    }
+
+    /// Whether the server has no such endpoint (404, or no such configuration): a fact about its build, no failure.
+    pub fn is_no_endpoint(&self) -> bool {
+        use exseal_psrp::wsman::FaultKind;
+        match self {
+            Self::Reply(ReplyError::NotAnEnvelope { status: 404, .. }) => true,
+            Self::Reply(reply) => reply.fault_kind() == Some(FaultKind::NoSuchResource),
+            _ => false,
+        }
+    }
+}
