@@ -99,6 +99,7 @@ class Endpoint:
 
     def blame(self, text):
         self.wrong.append(text)
+        print(text, file=sys.stderr, flush=True)
 
     # -- commands ------------------------------------------------------------------------------------------------
 
@@ -445,7 +446,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if options.get("front_end"):
             return self.reply(500, FRONT_END, headers=headers)
         headers.append(("Set-Cookie", "X-BackEndCookie=one; path=/PowerShell; secure"))
-        if endpoint.calls.get("Create") and "X-BackEndCookie=one" not in self.headers.get("Cookie", ""):
+        is_first = b"transfer/Create<" in body
+        if not is_first and "X-BackEndCookie=one" not in self.headers.get("Cookie", ""):
             endpoint.blame("the cookie did not come back")
         status, answer = endpoint.handle(body)
         if not is_sealed:

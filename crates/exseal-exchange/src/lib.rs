@@ -4,9 +4,9 @@
 
 pub mod connect;
 pub mod directory;
-pub mod session;
 pub mod files;
 pub mod live;
 mod secret;
+pub mod session;
 
 pub use secret::Secret;

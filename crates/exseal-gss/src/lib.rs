@@ -6,7 +6,7 @@
 //!
 //! | | initiator | acceptor |
 //! |---|---|---|
-//! | NTLM | `sspi` | here ([`Accounts`]): `sspi`'s checks no password where a client sends no MIC |
+//! | NTLM | here: `sspi`'s cannot sign SPNEGO's list | here ([`Accounts`]): `sspi`'s checks no proof but the MIC |
 //! | Kerberos, password or keytab | `sspi` | `sspi` with a [`Keytab`] |
 //! | Kerberos, log-on session or credential cache | `cross-krb5` (feature `gssapi`; always on Windows) | – |
 //! | SPNEGO around either | here | here |
@@ -192,7 +192,7 @@ pub fn initiator(
     kdc: Option<Box<dyn KdcExchange>>,
 ) -> Result<Box<dyn SecurityContext>, GssError> {
     Ok(match scheme {
-        Scheme::Ntlm => Box::new(ntlm::initiator(credential, binding)?),
+        Scheme::Ntlm => Box::new(ntlm::initiator(&credential, target, binding.as_ref())?),
         Scheme::Kerberos => kerberos::initiator(credential, target, binding, kdc)?,
         Scheme::Negotiate => Box::new(spnego::Initiator::new(credential, target, binding, kdc)?),
     })

@@ -11,7 +11,7 @@ use token::{Init, NegState, Response};
 
 /// A mechanism within the negotiation.
 pub(crate) trait Inner: SecurityContext {
-    /// Signs the list of mechanisms without touching the session; none: this mechanism cannot.
+    /// Signs the list of mechanisms; none: this mechanism cannot.
     fn sign_mechanisms(&mut self, _list: &[u8]) -> Option<Vec<u8>> {
         None
     }
@@ -63,13 +63,7 @@ impl Initiator {
         kdc: Option<Box<dyn KdcExchange>>,
     ) -> Result<Self, GssError> {
         let mut fallback = match &credential {
-            Credential::Password { user, password } => {
-                let again = Credential::Password {
-                    user: user.clone(),
-                    password: password.clone(),
-                };
-                Some(ntlm::initiator(again, binding.clone())?)
-            }
+            Credential::Password { .. } => Some(ntlm::initiator(&credential, target, binding.as_ref())?),
             _ => None,
         };
         let has_realm = !matches!(&credential, Credential::Password { user, .. } if user.domain.is_none());

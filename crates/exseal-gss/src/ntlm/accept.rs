@@ -1,13 +1,13 @@
 //! The server half of NTLM version 2. Source: [MS-NLMP] 3.2.5.1 and 3.3.2.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use rand::RngExt as _;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::message::{self, Authenticate};
-use super::seal::{Rc4, Session, hmac_md5};
+use super::message::{self, Authenticate, filetime};
+use super::seal::{Rc4, Session, hmac_md5, response_key};
 use crate::spnego::Inner;
 use crate::{Acceptance, GssError, Mechanism, Sealed, SecurityContext, Step};
 
@@ -105,11 +105,7 @@ impl Acceptor {
         let accounts = self.with.accounts.as_ref().ok_or_else(denied)?;
         let hash = accounts.nt_hash(&said.domain, &said.account).ok_or_else(denied)?;
 
-        let wide: Vec<u8> = format!("{}{}", said.account.to_uppercase(), said.domain)
-            .encode_utf16()
-            .flat_map(u16::to_le_bytes)
-            .collect();
-        let response_key = Zeroizing::new(hmac_md5(hash.0.as_slice(), &[&wide]));
+        let response_key = response_key(&hash, &said.account, &said.domain);
         let proof = hmac_md5(response_key.as_slice(), &[&nonce, said.blob]);
         if !bool::from(proof.ct_eq(&said.proof)) {
             return Err(denied());
@@ -166,12 +162,6 @@ fn user(said: &Authenticate<'_>) -> String {
     }
 }
 
-/// 100 ns since 1601.
-fn filetime(time: SystemTime) -> u64 {
-    let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    (since_1970.as_secs() + 11_644_473_600) * 10_000_000 + u64::from(since_1970.subsec_nanos() / 100)
-}
-
 impl SecurityContext for Acceptor {
     fn step(&mut self, token: Option<&[u8]>) -> Result<Step, GssError> {
         let token = token.unwrap_or_default();
@@ -219,14 +209,14 @@ impl SecurityContext for Acceptor {
 
 impl Inner for Acceptor {
     fn sign_mechanisms(&mut self, list: &[u8]) -> Option<Vec<u8>> {
-        match &self.state {
+        match &mut self.state {
             State::Established(session) => Some(session.sign_apart(list)),
             _ => None,
         }
     }
 
     fn verify_mechanisms(&mut self, list: &[u8], signature: &[u8]) -> Option<bool> {
-        match &self.state {
+        match &mut self.state {
             State::Established(session) => Some(session.is_signed_apart(list, signature)),
             _ => None,
         }

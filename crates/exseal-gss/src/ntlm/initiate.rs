@@ -1,32 +1,51 @@
-//! The client half of NTLM, on `sspi`.
+//! The client half of NTLM version 2. Source: [MS-NLMP] 3.1.5.1 and 3.3.2.
 
-use sspi::{
-    AuthIdentity, AuthIdentityBuffers, BufferType, ClientRequestFlags, DataRepresentation, EncryptionFlags,
-    Ntlm, SecurityBuffer, SecurityBufferRef, Sspi as _, SspiImpl as _, Username,
+use std::time::SystemTime;
+
+use rand::RngExt as _;
+use zeroize::Zeroizing;
+
+use super::message::{self, filetime};
+use super::seal::{Rc4, Session, hmac_md5, response_key};
+use crate::spnego::Inner;
+use crate::{
+    ChannelBinding, Credential, GssError, Mechanism, NtHash, Sealed, SecurityContext, Step, Target, UserName,
 };
 
-use crate::spnego::Inner;
-use crate::{ChannelBinding, Credential, GssError, Mechanism, Sealed, SecurityContext, Step};
-
 pub(crate) struct Initiator {
-    context: Ntlm,
-    identity: Option<AuthIdentityBuffers>,
+    user: UserName,
+    hash: NtHash,
+    target: String,
+    binding: [u8; 16],
     state: State,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Negotiate,
-    Challenge,
-    Established,
+    Challenge { negotiate: Vec<u8> },
+    Established(Box<Session>),
     Finished,
 }
 
-const SIGNATURE_LENGTH: usize = 16;
+/// What the client asks for; a server that does not grant the second line is refused.
+const ASKED: u32 = message::REQUEST_TARGET
+    | message::SIGN
+    | message::ALWAYS_SIGN
+    | message::NTLM
+    | message::TARGET_INFO
+    | message::VERSION
+    | message::BITS_56
+    | NEEDED;
+const NEEDED: u32 = message::UNICODE
+    | message::SEAL
+    | message::EXTENDED_SESSION_SECURITY
+    | message::BITS_128
+    | message::KEY_EXCHANGE;
 
 pub(crate) fn initiator(
-    credential: Credential,
-    binding: Option<ChannelBinding>,
+    credential: &Credential,
+    target: &Target,
+    binding: Option<&ChannelBinding>,
 ) -> Result<Initiator, GssError> {
     let Credential::Password { user, password } = credential else {
         return Err(GssError::Unsupported {
@@ -34,102 +53,93 @@ pub(crate) fn initiator(
             why: "NTLM proves a password; give a user and a password, or use Kerberos",
         });
     };
-    let username = if user.is_upn {
-        Username::parse(&user.to_string())
-    } else {
-        Username::new(&user.account, user.domain.as_deref())
-    }
-    .map_err(|error| GssError::token("a user as NTLM can name it", error.to_string()))?;
-    let identity = AuthIdentity {
-        username,
-        password: password.reveal().to_owned().into(),
-    };
-    let mut context = Ntlm::new();
-    if let Some(binding) = binding {
-        context.set_channel_bindings(binding.application_data());
-    }
     Ok(Initiator {
-        context,
-        identity: Some(identity.into()),
+        user: user.clone(),
+        hash: NtHash::of(password),
+        target: target.principal(),
+        binding: binding.map_or([0; 16], ChannelBinding::md5),
         state: State::Negotiate,
     })
 }
 
-fn failed(doing: &'static str) -> impl FnOnce(sspi::Error) -> GssError {
-    move |error| GssError::library(Mechanism::Ntlm, doing, error)
+impl Initiator {
+    fn authenticate(&mut self, negotiate: &[u8], challenge: &[u8]) -> Result<Step, GssError> {
+        let said = message::read_challenge(challenge)?;
+        if said.flags & NEEDED != NEEDED {
+            return Err(GssError::token(
+                "a server that grants sealing with 128 bits, version 2",
+                format!("the flags {:#010x}", said.flags),
+            ));
+        }
+        // A name with a realm is one name to NTLM, and its domain is empty.
+        let whole = self.user.to_string();
+        let (account, domain) = match &self.user.domain {
+            Some(domain) if !self.user.is_upn => (self.user.account.as_str(), domain.as_str()),
+            Some(_) => (whole.as_str(), ""),
+            None => (self.user.account.as_str(), ""),
+        };
+        let key = response_key(&self.hash, account, domain);
+        let mut nonce = [0_u8; 8];
+        let mut exported = Zeroizing::new([0_u8; 16]);
+        rand::rng().fill(&mut nonce);
+        rand::rng().fill(exported.as_mut_slice());
+        let time = said.time().unwrap_or_else(|| filetime(SystemTime::now()));
+        let blob = said.blob(time, nonce, self.binding, &self.target);
+        let proof = hmac_md5(key.as_slice(), &[&said.nonce, &blob]);
+        let mut session_key = *exported;
+        Rc4::new(&hmac_md5(key.as_slice(), &[&proof])).apply(&mut session_key);
+
+        let response = [&proof[..], &blob].concat();
+        let mut token =
+            message::write_authenticate(said.flags & ASKED, domain, account, &response, &session_key);
+        let code = hmac_md5(exported.as_slice(), &[negotiate, challenge, &token]);
+        message::set_integrity(&mut token, code);
+        self.state = State::Established(Box::new(Session::of_client(&exported, true)));
+        Ok(Step {
+            token: Some(token),
+            established: true,
+        })
+    }
 }
 
 impl SecurityContext for Initiator {
     fn step(&mut self, token: Option<&[u8]>) -> Result<Step, GssError> {
-        let (next, doing) = match self.state {
-            State::Negotiate => (State::Challenge, "writing the first message"),
-            State::Challenge => (State::Established, "answering the server's challenge"),
-            State::Established | State::Finished => return Err(GssError::FINISHED),
-        };
-        self.state = State::Finished;
-        let mut input = [SecurityBuffer::new(
-            token.unwrap_or_default().to_vec(),
-            BufferType::Token,
-        )];
-        let mut output = [SecurityBuffer::new(Vec::new(), BufferType::Token)];
-        let mut builder = self
-            .context
-            .initialize_security_context()
-            .with_credentials_handle(&mut self.identity)
-            .with_context_requirements(ClientRequestFlags::CONFIDENTIALITY | ClientRequestFlags::INTEGRITY)
-            .with_target_data_representation(DataRepresentation::Native)
-            .with_input(&mut input)
-            .with_output(&mut output);
-        self.context
-            .initialize_security_context_impl(&mut builder)
-            .and_then(|mut generator| generator.resolve_to_result())
-            .map_err(failed(doing))?;
-        if next == State::Established {
-            self.context.complete_auth_token(&mut []).map_err(failed(doing))?;
+        match std::mem::replace(&mut self.state, State::Finished) {
+            State::Negotiate => {
+                let negotiate = message::write_negotiate(ASKED);
+                self.state = State::Challenge {
+                    negotiate: negotiate.clone(),
+                };
+                Ok(Step {
+                    token: Some(negotiate),
+                    established: false,
+                })
+            }
+            State::Challenge { negotiate } => self.authenticate(&negotiate, token.unwrap_or_default()),
+            State::Established(_) | State::Finished => Err(GssError::FINISHED),
         }
-        self.state = next;
-        let [output] = output;
-        Ok(Step {
-            token: Some(output.buffer),
-            established: next == State::Established,
-        })
     }
 
     fn seal(&mut self, plain: &[u8]) -> Result<Sealed, GssError> {
-        if self.state != State::Established {
-            return Err(GssError::NOT_ESTABLISHED);
+        match &mut self.state {
+            State::Established(session) => Ok(session.seal(plain)),
+            _ => Err(GssError::NOT_ESTABLISHED),
         }
-        let mut header = vec![0; SIGNATURE_LENGTH];
-        let mut data = plain.to_vec();
-        let mut buffers = [
-            SecurityBufferRef::token_buf(&mut header),
-            SecurityBufferRef::data_buf(&mut data),
-        ];
-        self.context
-            .encrypt_message(EncryptionFlags::empty(), &mut buffers)
-            .map_err(failed("sealing a message"))?;
-        Ok(Sealed { header, data })
     }
 
     fn open(&mut self, header: &[u8], data: &[u8]) -> Result<Vec<u8>, GssError> {
-        if self.state != State::Established {
+        let State::Established(session) = &mut self.state else {
             return Err(GssError::NOT_ESTABLISHED);
-        }
-        let mut header = header.to_vec();
-        let mut plain = data.to_vec();
-        let mut buffers = [
-            SecurityBufferRef::token_buf(&mut header),
-            SecurityBufferRef::data_buf(&mut plain),
-        ];
-        if let Err(error) = self.context.decrypt_message(&mut buffers) {
+        };
+        let opened = session.open(header, data);
+        if opened.is_err() {
             self.state = State::Finished;
-            return Err(GssError::Message(error.description));
         }
-        Ok(plain)
+        opened
     }
 
     fn is_established(&self) -> bool {
-        self.state == State::Established
+        matches!(self.state, State::Established(_))
     }
 
     fn peer(&self) -> Option<&str> {
@@ -141,29 +151,18 @@ impl SecurityContext for Initiator {
     }
 }
 
-// The list of mechanisms is signed on a copy of the context: the session's own keys and numbers stay where they are,
-// as [MS-SPNG] 3.3.5.1 demands.
 impl Inner for Initiator {
     fn sign_mechanisms(&mut self, list: &[u8]) -> Option<Vec<u8>> {
-        let mut copy = self.context.clone();
-        let mut signature = vec![0; SIGNATURE_LENGTH];
-        let mut list = list.to_vec();
-        let mut buffers = [
-            SecurityBufferRef::token_buf(&mut signature),
-            SecurityBufferRef::data_buf(&mut list),
-        ];
-        copy.make_signature(0, &mut buffers, 0).ok()?;
-        Some(signature)
+        match &mut self.state {
+            State::Established(session) => Some(session.sign_apart(list)),
+            _ => None,
+        }
     }
 
     fn verify_mechanisms(&mut self, list: &[u8], signature: &[u8]) -> Option<bool> {
-        let mut copy = self.context.clone();
-        let mut signature = signature.to_vec();
-        let mut list = list.to_vec();
-        let mut buffers = [
-            SecurityBufferRef::token_buf(&mut signature),
-            SecurityBufferRef::data_buf(&mut list),
-        ];
-        Some(copy.verify_signature(&mut buffers, 0).is_ok())
+        match &mut self.state {
+            State::Established(session) => Some(session.is_signed_apart(list, signature)),
+            _ => None,
+        }
     }
 }

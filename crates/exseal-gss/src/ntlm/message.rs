@@ -1,4 +1,6 @@
-//! The three messages as an acceptor needs them. Source: [MS-NLMP] 2.2.
+//! The three messages, both sides. Source: [MS-NLMP] 2.2.
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::ntlm::SIGNATURE;
 use crate::{GssError, ServerNames};
@@ -26,6 +28,7 @@ mod av {
     pub(super) const DNS_DOMAIN: u16 = 4;
     pub(super) const FLAGS: u16 = 6;
     pub(super) const TIMESTAMP: u16 = 7;
+    pub(super) const TARGET_NAME: u16 = 9;
     pub(super) const CHANNEL_BINDINGS: u16 = 10;
 }
 
@@ -37,6 +40,123 @@ pub(super) fn read_negotiate(token: &[u8]) -> Result<u32, GssError> {
     let message = Message::open(token, 1, "an NTLM NEGOTIATE_MESSAGE")?;
     message.u32(12)
 }
+
+/// A NEGOTIATE_MESSAGE that names neither domain nor workstation.
+pub(super) fn write_negotiate(flags: u32) -> Vec<u8> {
+    let mut whole = SIGNATURE.to_vec();
+    whole.extend(1_u32.to_le_bytes());
+    whole.extend(flags.to_le_bytes());
+    whole.extend([0; 16]);
+    whole.extend(WINDOWS_10);
+    whole
+}
+
+/// 100 ns since 1601.
+pub(super) fn filetime(time: SystemTime) -> u64 {
+    let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    (since_1970.as_secs() + 11_644_473_600) * 10_000_000 + u64::from(since_1970.subsec_nanos() / 100)
+}
+
+/// What a CHALLENGE_MESSAGE says, borrowed from the token.
+pub(super) struct Challenge<'a> {
+    pub(super) flags: u32,
+    pub(super) nonce: [u8; 8],
+    information: &'a [u8],
+}
+
+pub(super) fn read_challenge(token: &[u8]) -> Result<Challenge<'_>, GssError> {
+    let message = Message::open(token, 2, "an NTLM CHALLENGE_MESSAGE")?;
+    let nonce = token.get(24..32).and_then(|nonce| nonce.try_into().ok());
+    Ok(Challenge {
+        flags: message.u32(20)?,
+        nonce: nonce.ok_or_else(|| GssError::token("a challenge of eight bytes", "the token's end"))?,
+        information: message.field(40)?,
+    })
+}
+
+impl Challenge<'_> {
+    /// The server's time, if it gave one.
+    pub(super) fn time(&self) -> Option<u64> {
+        Pairs(self.information)
+            .find(av::TIMESTAMP)
+            .and_then(|time| time.try_into().ok())
+            .map(u64::from_le_bytes)
+    }
+
+    /// The client's challenge structure: time, nonce, and the server's pairs with our flags, binding and target added.
+    pub(super) fn blob(&self, time: u64, nonce: [u8; 8], binding: [u8; 16], target: &str) -> Vec<u8> {
+        let mut whole = vec![1, 1, 0, 0, 0, 0, 0, 0];
+        whole.extend(time.to_le_bytes());
+        whole.extend(nonce);
+        whole.extend([0; 4]);
+        let mut pair = |id: u16, value: &[u8]| {
+            whole.extend(id.to_le_bytes());
+            whole.extend(u16::try_from(value.len()).unwrap_or(u16::MAX).to_le_bytes());
+            whole.extend(value);
+        };
+        for (id, value) in Pairs(self.information).all() {
+            if ![av::FLAGS, av::CHANNEL_BINDINGS, av::TARGET_NAME].contains(&id) {
+                pair(id, value);
+            }
+        }
+        pair(av::FLAGS, &2_u32.to_le_bytes()); // an integrity code follows
+        pair(av::CHANNEL_BINDINGS, &binding);
+        pair(
+            av::TARGET_NAME,
+            &target
+                .encode_utf16()
+                .flat_map(u16::to_le_bytes)
+                .collect::<Vec<u8>>(),
+        );
+        pair(av::END, &[]);
+        whole.extend([0; 4]);
+        whole
+    }
+}
+
+/// An AUTHENTICATE_MESSAGE with room for its integrity code, which [`set_integrity`] fills.
+pub(super) fn write_authenticate(
+    flags: u32,
+    domain: &str,
+    account: &str,
+    response: &[u8],
+    key: &[u8],
+) -> Vec<u8> {
+    let wide = |text: &str| {
+        text.encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect::<Vec<u8>>()
+    };
+    let (domain, account) = (wide(domain), wide(account));
+    let lm = [0_u8; 24];
+    let workstation: &[u8] = &[];
+    let mut whole = SIGNATURE.to_vec();
+    whole.extend(3_u32.to_le_bytes());
+    let mut offset = INTEGRITY.end;
+    let mut payload = Vec::new();
+    for part in [&lm[..], response, &domain, &account, workstation, key] {
+        let length = u16::try_from(part.len()).unwrap_or(u16::MAX).to_le_bytes();
+        whole.extend([length, length].concat());
+        whole.extend(u32::try_from(offset).unwrap_or(u32::MAX).to_le_bytes());
+        offset += part.len();
+        payload.extend_from_slice(part);
+    }
+    whole.extend(flags.to_le_bytes());
+    whole.extend(WINDOWS_10);
+    whole.extend([0; 16]);
+    whole.extend(payload);
+    whole
+}
+
+/// Fills the place of the integrity code.
+pub(super) fn set_integrity(token: &mut [u8], code: [u8; 16]) {
+    if let Some(place) = token.get_mut(INTEGRITY) {
+        place.copy_from_slice(&code);
+    }
+}
+
+/// The version in messages: a Windows 10, NTLM revision 15.
+const WINDOWS_10: [u8; 8] = [10, 0, 0x63, 0x45, 0, 0, 0, 15];
 
 /// A CHALLENGE_MESSAGE with its target information. `time` is a FILETIME.
 pub(super) fn write_challenge(flags: u32, challenge: &[u8; 8], names: &ServerNames, time: u64) -> Vec<u8> {
@@ -71,7 +191,7 @@ pub(super) fn write_challenge(flags: u32, challenge: &[u8; 8], names: &ServerNam
     whole.extend(challenge);
     whole.extend([0; 8]);
     whole.extend(field(information.len(), 56 + target.len()));
-    whole.extend([10, 0, 0x63, 0x45, 0, 0, 0, 15]); // a Windows 10, NTLM revision 15
+    whole.extend(WINDOWS_10);
     whole.extend(target);
     whole.extend(information);
     whole
@@ -206,20 +326,20 @@ impl<'a> Message<'a> {
 struct Pairs<'a>(&'a [u8]);
 
 impl<'a> Pairs<'a> {
-    fn find(&self, wanted: u16) -> Option<&'a [u8]> {
+    /// Up to the end mark, or to the first pair that goes past the end.
+    fn all(&self) -> impl Iterator<Item = (u16, &'a [u8])> {
         let mut rest = self.0;
-        loop {
+        std::iter::from_fn(move || {
             let (head, tail) = rest.split_first_chunk::<4>()?;
             let id = u16::from_le_bytes([head[0], head[1]]);
-            let length = usize::from(u16::from_le_bytes([head[2], head[3]]));
-            let value = tail.get(..length)?;
-            if id == av::END {
-                return None;
-            }
-            if id == wanted {
-                return Some(value);
-            }
-            rest = tail.get(length..)?;
-        }
+            let (value, behind) =
+                tail.split_at_checked(usize::from(u16::from_le_bytes([head[2], head[3]])))?;
+            rest = behind;
+            (id != av::END).then_some((id, value))
+        })
+    }
+
+    fn find(&self, wanted: u16) -> Option<&'a [u8]> {
+        self.all().find(|(id, _)| *id == wanted).map(|(_, value)| value)
     }
 }

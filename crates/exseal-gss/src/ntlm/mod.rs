@@ -1,4 +1,4 @@
-//! NTLM: the client is `sspi`'s, the server is ours.
+//! NTLM version 2, both sides.
 
 mod accept;
 mod initiate;

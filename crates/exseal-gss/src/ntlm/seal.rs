@@ -1,11 +1,11 @@
-//! Session security with extended session security and 128 bits. Source: [MS-NLMP] 3.4.
+//! Session security with extended session security and 128 bits, both sides. Source: [MS-NLMP] 3.4.
 
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::{GssError, Sealed};
+use crate::{GssError, NtHash, Sealed};
 
 /// HMAC-MD5 over the parts in order.
 pub(super) fn hmac_md5(key: &[u8], parts: &[&[u8]]) -> [u8; 16] {
@@ -15,6 +15,13 @@ pub(super) fn hmac_md5(key: &[u8], parts: &[&[u8]]) -> [u8; 16] {
         mac.update(part);
     }
     mac.finalize().into_bytes().into()
+}
+
+/// NTOWFv2: what a password, an account and a domain make.
+pub(super) fn response_key(hash: &NtHash, account: &str, domain: &str) -> Zeroizing<[u8; 16]> {
+    let name = format!("{}{domain}", account.to_uppercase());
+    let wide: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    Zeroizing::new(hmac_md5(hash.0.as_slice(), &[&wide]))
 }
 
 /// RC4; [MS-NLMP] knows no other.
@@ -51,7 +58,7 @@ impl Rc4 {
     }
 }
 
-/// The two directions of a session, as the server sees them.
+/// The two directions of a session.
 pub(super) struct Session {
     send: Direction,
     receive: Direction,
@@ -95,16 +102,25 @@ impl Direction {
 
 impl Session {
     pub(super) fn of_server(exported: &[u8; 16], key_exchange: bool) -> Self {
+        let Self { send, receive, .. } = Self::of_client(exported, key_exchange);
+        Self {
+            send: receive,
+            receive: send,
+            key_exchange,
+        }
+    }
+
+    pub(super) fn of_client(exported: &[u8; 16], key_exchange: bool) -> Self {
         Self {
             send: Direction::new(
                 exported,
-                b"session key to server-to-client signing key magic constant\0",
-                b"session key to server-to-client sealing key magic constant\0",
+                b"session key to client-to-server signing key magic constant\0",
+                b"session key to client-to-server sealing key magic constant\0",
             ),
             receive: Direction::new(
                 exported,
-                b"session key to client-to-server signing key magic constant\0",
-                b"session key to client-to-server sealing key magic constant\0",
+                b"session key to server-to-client signing key magic constant\0",
+                b"session key to server-to-client sealing key magic constant\0",
             ),
             key_exchange,
         }
@@ -141,18 +157,21 @@ impl Session {
         Ok(plain)
     }
 
-    /// Signs the list of mechanisms for SPNEGO; the session goes on as if it had not ([MS-SPNG] 3.3.5.1).
-    pub(super) fn sign_apart(&self, message: &[u8]) -> Vec<u8> {
-        self.send.clone().sign(message, self.key_exchange).to_vec()
+    /// Signs the list of mechanisms for SPNEGO: it counts as a message, but the stream of the cipher stays where it
+    /// was ([MS-SPNG] 3.3.5.1).
+    pub(super) fn sign_apart(&mut self, message: &[u8]) -> Vec<u8> {
+        let stream = self.send.sealing.clone();
+        let signature = self.send.sign(message, self.key_exchange);
+        self.send.sealing = stream;
+        signature.to_vec()
     }
 
-    /// Whether the client signed this so.
-    pub(super) fn is_signed_apart(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.receive
-            .clone()
-            .sign(message, self.key_exchange)
-            .ct_eq(signature)
-            .into()
+    /// Whether the peer signed this so; counts likewise.
+    pub(super) fn is_signed_apart(&mut self, message: &[u8], signature: &[u8]) -> bool {
+        let stream = self.receive.sealing.clone();
+        let expected = self.receive.sign(message, self.key_exchange);
+        self.receive.sealing = stream;
+        expected.ct_eq(signature).into()
     }
 }
 

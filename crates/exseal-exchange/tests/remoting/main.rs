@@ -1,0 +1,9 @@
+//! Our client against a server no one here wrote: psrpcore's remoting behind pyspnego's security.
+//!
+//! `cargo xtask interop` installs the peer and sets `EXSEAL_PSRP_PEER` to Python and the script; without it these
+//! tests say that they checked nothing.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what goes wrong fails the test")]
+
+mod peer;
+mod way_in;
