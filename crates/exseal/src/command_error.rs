@@ -57,6 +57,15 @@ impl CommandError {
         self
     }
 
+    /// Of a connect.toml.
+    pub(crate) fn of_connect(path: &std::path::Path, error: &exseal_exchange::connect::ConnectError) -> Self {
+        let mut what = format!("{}: {error}", path.display());
+        if let Some(source) = std::error::Error::source(error) {
+            what = format!("{what}: {source}");
+        }
+        Self::usage(what).hint("docs/live.md has every key with an example")
+    }
+
     /// Of the directory.
     pub(crate) fn of_directory(error: &exseal_exchange::directory::DirectoryError) -> Self {
         use exseal_exchange::directory::DirectoryError as E;

@@ -26,6 +26,8 @@ pub enum Protection {
 pub struct Target {
     /// A domain controller's FQDN: its certificate and its Kerberos principal bear this name.
     pub host: String,
+    /// Where to connect instead of resolving `host`.
+    pub address: Option<String>,
     /// The port, where it is not the protection's own.
     pub port: Option<u16>,
     /// How it is protected.
@@ -81,6 +83,15 @@ impl Target {
     }
 }
 
+impl Target {
+    fn real_port(&self) -> u16 {
+        self.port.unwrap_or(match self.protection {
+            Protection::Ldaps => 636,
+            Protection::StartTls | Protection::Kerberos => 389,
+        })
+    }
+}
+
 /// How long a connection, with its TLS, may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -99,6 +110,21 @@ pub(super) async fn open(target: &Target, credentials: &Credentials) -> Result<L
         settings = settings
             .set_starttls(target.protection == Protection::StartTls)
             .set_config(tls(target)?);
+    }
+    if let Some(address) = &target.address {
+        let stream = async {
+            let stream = tokio::net::TcpStream::connect((address.as_str(), target.real_port())).await?;
+            stream.into_std()
+        };
+        let unreachable = |what: String| DirectoryError::Unreachable {
+            url: target.url(),
+            what,
+        };
+        let stream = tokio::time::timeout(PATIENCE, stream)
+            .await
+            .map_err(|_| unreachable("no answer in time".to_owned()))?
+            .map_err(|error| unreachable(error.to_string()))?;
+        settings = settings.set_std_stream(ldap3::StdStream::Tcp(stream));
     }
     let (connection, mut ldap) = LdapConnAsync::with_settings(settings, &target.url())
         .await

@@ -6,6 +6,7 @@
 
 mod cmdlets;
 mod helper;
+mod session;
 
 use std::future::Future;
 
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 
 pub use cmdlets::{organisation, server, servers};
 pub use helper::{MODULE, helper, load};
+pub use session::{Bounds, Door, Shut, Visit, Visitor};
 
 /// A PowerShell that runs pipelines one after the other.
 pub trait Shell: Send {

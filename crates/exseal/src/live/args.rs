@@ -1,20 +1,22 @@
 //! What is typed for a live look.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
+use exseal_exchange::Secret;
+use exseal_exchange::connect::Connect;
 use exseal_exchange::directory::{self, Credentials, Protection, Root, Target};
 use exseal_model::Channel;
 
 use crate::command_error::CommandError;
-use crate::inputs::Passwords;
 
 /// The heading of options of a live look.
 const HEADING: &str = "Looking at a live organisation";
 
 /// How to look at a live organisation.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct LiveArgs {
     /// Look at the organisation itself: every server, over every channel that works
     #[arg(long, help_heading = HEADING)]
@@ -23,6 +25,14 @@ pub(crate) struct LiveArgs {
     /// The domain controller to ask: ldaps://NAME, or ldap://NAME (StartTLS with --user, else sealed by Kerberos)
     #[arg(long, value_name = "URL", requires = "live", help_heading = HEADING)]
     pub(crate) directory: Option<DirectoryUrl>,
+
+    /// Where names and ports lead, whom to trust and as whom to log on: a connect.toml
+    #[arg(long, value_name = "FILE", requires = "live", help_heading = HEADING)]
+    pub(crate) connect: Option<PathBuf>,
+
+    /// Servers to begin with: the first that answers is asked which others there are
+    #[arg(long, value_name = "SERVER", num_args = 1.., requires = "live", help_heading = HEADING)]
+    pub(crate) server: Vec<String>,
 
     /// Log on by this name and a password instead of as whoever runs exseal
     #[arg(long, value_name = "NAME", requires = "live", help_heading = HEADING)]
@@ -50,6 +60,16 @@ pub(crate) struct LiveArgs {
         help_heading = HEADING
     )]
     pub(crate) channel: Vec<Channel>,
+
+    /// Visit so many servers at once
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value = "16",
+        requires = "live",
+        help_heading = HEADING
+    )]
+    pub(crate) parallel: NonZeroUsize,
 
     /// Stop after this many seconds with what was seen until then
     #[arg(
@@ -115,31 +135,68 @@ impl LiveArgs {
         self.channel.is_empty() || self.channel.contains(&channel)
     }
 
-    /// The directory that was named, with who asks it. Asks for the password where a user was named.
+    /// What `--connect` says, with the roots of `--roots`; nothing where neither is given.
+    pub(crate) fn connect(&self) -> Result<Connect, CommandError> {
+        let mut connect = match &self.connect {
+            None => Connect::default(),
+            Some(path) => Connect::read(path).map_err(|error| CommandError::of_connect(path, &error))?,
+        };
+        if let Some(path) = &self.roots {
+            connect.roots = roots(path)?.into_iter().map(|root| root.to_vec()).collect();
+        }
+        Ok(connect)
+    }
+
+    /// The directory to ask, and who asks: the one that was named, else that of `--connect`, else, on an Exchange server
+    /// itself, the domain controller its user logged on with.
     pub(crate) fn directory(
         &self,
-        passwords: &Passwords,
+        connect: &Connect,
+        who: Option<(&str, &Secret)>,
+        is_here: bool,
     ) -> Result<Option<(Target, Credentials)>, CommandError> {
-        let Some(url) = self.directory.as_ref().filter(|_| self.uses(Channel::Directory)) else {
+        if !self.uses(Channel::Directory) {
+            return Ok(None);
+        }
+        let of_connect = || {
+            connect.directory.as_ref().map(|host| DirectoryUrl {
+                tls: who.is_some(),
+                host: host.clone(),
+                port: None,
+            })
+        };
+        let of_machine = || {
+            let host = super::host::log_on_server().filter(|_| is_here)?;
+            let (tls, port) = (who.is_some(), None);
+            Some(DirectoryUrl { tls, host, port })
+        };
+        let Some(url) = self.directory.clone().or_else(of_connect).or_else(of_machine) else {
             return Ok(None);
         };
-        let protection = match (url.tls, &self.user) {
+        let protection = match (url.tls, who) {
             (true, _) => Protection::Ldaps,
             (false, Some(_)) => Protection::StartTls,
             (false, None) => Protection::Kerberos,
         };
-        let credentials = match &self.user {
+        let credentials = match who {
             None => Credentials::Kerberos,
-            Some(user) => Credentials::Simple {
-                user: user.clone(),
-                password: passwords.of_user(user)?,
+            Some((user, password)) => Credentials::Simple {
+                user: user.to_owned(),
+                password: password.clone(),
             },
         };
+        let usual = if url.tls { 636 } else { 389 };
+        let (address, port) = connect.to(&url.host, usual);
         let target = Target {
-            host: url.host.clone(),
-            port: url.port,
+            address: (address != url.host).then_some(address),
+            port: url.port.or((port != usual).then_some(port)),
+            host: url.host,
             protection,
-            roots: self.roots.as_deref().map_or_else(|| Ok(Vec::new()), roots)?,
+            roots: connect
+                .roots
+                .iter()
+                .map(|root| Root::from(root.clone()))
+                .collect(),
         };
         Ok(Some((target, credentials)))
     }

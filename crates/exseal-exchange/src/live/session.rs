@@ -1,0 +1,230 @@
+//! Sessions as shells of a live look: bounded in time, stopped from elsewhere, errors in words.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use exseal_gss::{Credential, Password, Scheme, UserName};
+use exseal_psrp::message::Pipeline;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Answer, Shell, Unanswered};
+use crate::Secret;
+use crate::connect::{Connect, LogOnScheme};
+use crate::session::{Allowed, Endpoint, Item, Kdc, LocalPowerShell, LogOn, Session, SessionError, Trust};
+
+/// A way into a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// Exchange's own PowerShell, `/PowerShell/`.
+    Exchange,
+    /// WinRM.
+    Server,
+}
+
+/// As whom, and how, all servers are asked.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    log_on: LogOn,
+    kdc: Kdc,
+    trust: Option<Arc<rustls::ClientConfig>>,
+    connect: Connect,
+}
+
+impl Visitor {
+    /// Whoever runs this program, or a user with a password; where things are as `connect` says.
+    ///
+    /// # Errors
+    ///
+    /// In words: the name is none, or Basic over TLS has no root to trust.
+    pub fn new(connect: Connect, user: Option<(&str, &Secret)>) -> Result<Self, String> {
+        let credential = match user {
+            None => Credential::LogonSession,
+            Some((user, password)) => Credential::Password {
+                user: UserName::parse(user).map_err(|error| in_words(&error))?,
+                password: Password::new(password.expose().to_owned()),
+            },
+        };
+        let mut trust = None;
+        let log_on = match connect.scheme {
+            None => LogOn::Best(credential),
+            Some(LogOnScheme::Negotiate) => LogOn::With(Scheme::Negotiate, credential),
+            Some(LogOnScheme::Ntlm) => LogOn::With(Scheme::Ntlm, credential),
+            Some(LogOnScheme::Kerberos) => LogOn::With(Scheme::Kerberos, credential),
+            Some(LogOnScheme::Basic) => {
+                if !connect.allow_basic_over_http {
+                    let roots = Trust {
+                        roots: connect.roots.clone(),
+                        ..Trust::default()
+                    };
+                    trust = Some(roots.config().map_err(|error| in_words(&error))?);
+                }
+                LogOn::Basic {
+                    credential,
+                    even_in_clear_text: connect.allow_basic_over_http,
+                }
+            }
+        };
+        let mut kdc = Kdc::default();
+        if let Some(place) = &connect.kdc {
+            kdc.host.clone_from(&place.address);
+            kdc.port = place.port(kdc.port);
+        }
+        Ok(Self {
+            log_on,
+            kdc,
+            trust,
+            connect,
+        })
+    }
+
+    /// Where things are.
+    #[must_use]
+    pub const fn connect(&self) -> &Connect {
+        &self.connect
+    }
+
+    /// The endpoint of a door of a server, by its FQDN.
+    #[must_use]
+    pub fn endpoint(&self, door: Door, host: &str) -> Endpoint {
+        let mut endpoint = match door {
+            Door::Exchange => Endpoint::exchange(host, self.log_on.clone()),
+            Door::Server => Endpoint::server(host, self.log_on.clone()),
+        };
+        if let Some(trust) = &self.trust {
+            endpoint = endpoint.over_tls(Arc::clone(trust));
+        }
+        let (address, port) = self.connect.to(host, endpoint.port);
+        if address != host {
+            endpoint.address = Some(address);
+        }
+        endpoint.port = port;
+        endpoint.kdc = self.kdc.clone();
+        endpoint
+    }
+}
+
+/// How long a look may take, and what stops it.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    /// When it has to be over.
+    pub until: Instant,
+    /// Stops it at once.
+    pub stop: CancellationToken,
+}
+
+/// An open session within bounds.
+pub struct Visit {
+    session: Session,
+    bounds: Bounds,
+}
+
+/// Why a door did not open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shut {
+    /// In words, with the whole chain of causes.
+    pub why: String,
+    /// Whether the password or the account was refused: asking other servers with it may lock the account.
+    pub refused: bool,
+}
+
+impl Visit {
+    /// Opens a door of a server.
+    ///
+    /// # Errors
+    ///
+    /// [`Shut`]; nothing is left open on the server where it could be reached.
+    pub async fn open(endpoint: Endpoint, bounds: Bounds) -> Result<Self, Shut> {
+        let opening = Session::open(endpoint);
+        Self::begin(opening, bounds).await
+    }
+
+    /// Opens a PowerShell on this machine, as whoever runs this program.
+    ///
+    /// # Errors
+    ///
+    /// [`Shut`].
+    pub async fn local(local: &LocalPowerShell, bounds: Bounds) -> Result<Self, Shut> {
+        Self::begin(Session::local(local), bounds).await
+    }
+
+    async fn begin(
+        opening: impl Future<Output = Result<Session, SessionError>>,
+        bounds: Bounds,
+    ) -> Result<Self, Shut> {
+        let shut = |why: &str| Shut {
+            why: why.to_owned(),
+            refused: false,
+        };
+        let opened = tokio::select! {
+            opened = opening => opened,
+            () = bounds.stop.cancelled() => return Err(shut(STOPPED)),
+            () = tokio::time::sleep_until(bounds.until) => return Err(shut(TOO_LONG)),
+        };
+        match opened {
+            Ok(session) => Ok(Self { session, bounds }),
+            Err(error) => Err(Shut {
+                refused: matches!(error, SessionError::Unauthorized { .. }),
+                why: in_words(&error),
+            }),
+        }
+    }
+
+    /// Ends the session. What the server does not hear it forgets after its idle time-out.
+    pub async fn close(self) {
+        let closing = tokio::time::timeout(Duration::from_secs(5), self.session.close());
+        if let Ok(Err(error)) = closing.await {
+            tracing::debug!(error = in_words(&error), "Close session");
+        }
+    }
+}
+
+const TOO_LONG: &str = "not finished within the time it was given";
+const STOPPED: &str = "stopped";
+
+impl Shell for Visit {
+    async fn run(&mut self, pipeline: &Pipeline) -> Result<Answer, Unanswered> {
+        let left = self.bounds.until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Unanswered::Gone(TOO_LONG.to_owned()));
+        }
+        let allowed = Allowed {
+            time: Some(left),
+            cancel: self.bounds.stop.clone(),
+        };
+        // The deadline holds for the sending, too.
+        let run = async {
+            let mut call = self.session.call(pipeline.clone(), &allowed).await?;
+            let mut answer = Answer::default();
+            while let Some(item) = call.next().await? {
+                match item {
+                    Item::Output(document) => answer.objects.push(document),
+                    Item::Error(record) => answer.errors.push(*record),
+                    // What a person would read.
+                    _ => {}
+                }
+            }
+            Ok(answer)
+        };
+        match tokio::time::timeout(left + Duration::from_secs(5), run).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(SessionError::Failed { record })) => Err(Unanswered::Failed(record)),
+            Ok(Err(SessionError::Stopped)) => Err(Unanswered::Gone(STOPPED.to_owned())),
+            Ok(Err(SessionError::Deadline { .. })) | Err(_) => Err(Unanswered::Gone(TOO_LONG.to_owned())),
+            Ok(Err(error)) => Err(Unanswered::Gone(in_words(&error))),
+        }
+    }
+}
+
+/// An error with the whole chain of its causes.
+fn in_words(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        words.push_str(": ");
+        words.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    words
+}

@@ -1,0 +1,209 @@
+//! What is asked of one server, channel by channel.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use exseal_exchange::live::{self, Asked, Bounds, Door, Read, Shut, Visit};
+use exseal_exchange::session::LocalPowerShell;
+use exseal_model::inventory::ServerName;
+use exseal_model::{Channel, Inventory, Observed, SourceId};
+
+use super::host::Host;
+use super::{Looking, way_in};
+use crate::command_error::CommandError;
+
+/// Who asks what belongs to the organisation as a whole: the first server that answers, and the next one if it breaks.
+#[derive(Default)]
+pub(super) struct Claim(Mutex<bool>);
+
+impl Claim {
+    /// Takes the claim; false: another has it or has done it.
+    fn take(&self) -> bool {
+        let mut taken = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        !std::mem::replace(&mut *taken, true)
+    }
+
+    /// Gives it back: what was asked is not known.
+    fn give_back(&self) {
+        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = false;
+    }
+}
+
+/// How often a password was refused. One that is wrong, sent to every server, would lock the account.
+#[derive(Default)]
+pub(super) struct Refusals {
+    count: AtomicUsize,
+    accepted: AtomicBool,
+}
+
+impl Refusals {
+    /// So many refusals without one acceptance are enough.
+    const ENOUGH: usize = 2;
+
+    fn are_enough(&self) -> bool {
+        !self.accepted.load(Ordering::Relaxed) && self.count.load(Ordering::Relaxed) >= Self::ENOUGH
+    }
+
+    fn note(&self, opened: &Result<Visit, Shut>) {
+        match opened {
+            Ok(_) => self.accepted.store(true, Ordering::Relaxed),
+            Err(shut) if shut.refused => {
+                self.count.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+impl Looking {
+    /// Asks the servers that were named, one after the other, which servers there are.
+    pub(super) async fn ask_for_servers(&self) -> Result<Vec<Inventory>, CommandError> {
+        let mut seen = Vec::new();
+        for name in self.named() {
+            let host = Host::named(&name, self.visitor.connect());
+            let endpoint = self.visitor.endpoint(Door::Exchange, &host.full);
+            let address = endpoint.url();
+            self.tell(&format!("{address}: asking for servers …"));
+            let opened = Visit::open(endpoint, self.bounds.clone()).await;
+            self.refusals.note(&opened);
+            match opened {
+                Ok(mut visit) => {
+                    let asked = Asked {
+                        address: &address,
+                        at: self.at,
+                    };
+                    let read = live::servers(&mut visit, asked).await;
+                    visit.close().await;
+                    let found = !read.inventory.servers.is_empty();
+                    seen.push(read.inventory);
+                    if found {
+                        break;
+                    }
+                }
+                // Asked again when it is visited, and its way in is told then.
+                Err(shut) if self.refusals.are_enough() => {
+                    return Err(CommandError::fixable(format!("{address}: {}", shut.why)).hint(
+                        "no other server was asked: an account may be locked after several wrong passwords",
+                    ));
+                }
+                Err(shut) => tracing::debug!(server = host.full, why = shut.why, "No list of servers"),
+            }
+        }
+        Ok(seen)
+    }
+
+    /// Visits one server over every channel, side by side, and says of each whether it answered.
+    pub(super) async fn visit(&self, host: &Host) -> Vec<Inventory> {
+        if host.is_left_alone {
+            return Vec::new();
+        }
+        let (exchange, server) = tokio::join!(self.by_exchange(host), self.by_server(host));
+        let mut seen = exchange;
+        seen.extend(server);
+        seen
+    }
+
+    async fn by_exchange(&self, host: &Host) -> Vec<Inventory> {
+        if !self.args.uses(Channel::Exchange) || host.edge {
+            return Vec::new();
+        }
+        let endpoint = self.visitor.endpoint(Door::Exchange, &host.full);
+        let address = endpoint.url();
+        let mut visit = match self.open(endpoint).await {
+            Ok(visit) => visit,
+            Err(why) => return vec![self.told(host, Channel::Exchange, &address, 0, Some(&why))],
+        };
+        let asked = Asked {
+            address: &address,
+            at: self.at,
+        };
+        let mut seen = Vec::new();
+        let own = live::server(&mut visit, asked, &host.name, host.edge).await;
+        let mut broken = own.broken.clone();
+        let mut answered = own.answered;
+        seen.push(own.inventory);
+        if broken.is_none() && self.organisation.take() {
+            let read = live::organisation(&mut visit, asked).await;
+            if read.broken.is_some() {
+                self.organisation.give_back();
+            }
+            broken = read.broken;
+            answered += read.answered;
+            seen.push(read.inventory);
+        }
+        visit.close().await;
+        seen.push(self.told(host, Channel::Exchange, &address, answered, broken.as_deref()));
+        seen
+    }
+
+    async fn by_server(&self, host: &Host) -> Vec<Inventory> {
+        if !self.args.uses(Channel::Server) {
+            return Vec::new();
+        }
+        let is_here = self
+            .here
+            .as_deref()
+            .is_some_and(|here| here.eq_ignore_ascii_case(&host.full));
+        let (opened, address) = if is_here {
+            let local = LocalPowerShell::default();
+            let address = local.program.clone();
+            let bounds = self.bounds.clone();
+            (
+                Visit::local(&local, bounds).await.map_err(|shut| shut.why),
+                address,
+            )
+        } else {
+            let endpoint = self.visitor.endpoint(Door::Server, &host.full);
+            let address = endpoint.url();
+            (self.open(endpoint).await, address)
+        };
+        let mut visit = match opened {
+            Ok(visit) => visit,
+            Err(why) => return vec![self.told(host, Channel::Server, &address, 0, Some(&why))],
+        };
+        let asked = Asked {
+            address: &address,
+            at: self.at,
+        };
+        let Read {
+            inventory,
+            broken,
+            answered,
+        } = live::helper(&mut visit, asked, &host.full).await;
+        visit.close().await;
+        vec![
+            inventory,
+            self.told(host, Channel::Server, &address, answered, broken.as_deref()),
+        ]
+    }
+
+    /// Opens a session, unless the password was refused often enough.
+    async fn open(&self, endpoint: exseal_exchange::session::Endpoint) -> Result<Visit, String> {
+        if self.refusals.are_enough() {
+            return Err("not asked: the password was refused elsewhere".to_owned());
+        }
+        let bounds: Bounds = self.bounds.clone();
+        let opened = Visit::open(endpoint, bounds).await;
+        self.refusals.note(&opened);
+        opened.map_err(|shut| shut.why)
+    }
+
+    /// How a channel ended: open with what it did not tell, dead if it told nothing.
+    fn told(
+        &self,
+        host: &Host,
+        channel: Channel,
+        address: &str,
+        answered: usize,
+        why: Option<&str>,
+    ) -> Inventory {
+        let name = ServerName::Known(host.name.clone());
+        let mut told = way_in(Some(&name), channel, address, (answered > 0, why), self.at);
+        // A server nobody listed is known by the name it was asked under.
+        if host.full.contains('.') {
+            let server = told.server_mut(&name);
+            server.fqdn = Observed::seen(host.full.clone(), SourceId(0));
+        }
+        told
+    }
+}
