@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use exseal_model::inventory::{Server, Store, first_label};
-use exseal_model::{Inventory, Observed, Slot, Thumbprint};
+use exseal_model::inventory::{Presented, Server, Store, first_label};
+use exseal_model::{Inventory, Keyed as _, Listing, Observed, Sighting, Slot, Thumbprint};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,9 @@ pub enum How {
     SeenNow,
     /// Nobody looked this time: whether it changed cannot be told.
     NotSeenNow,
+    /// Both saw it, by different channels, and each channel that looked both times saw the same: it may be no change at
+    /// all but a disagreement that was there before.
+    OtherChannel,
 }
 
 /// A slot that differs.
@@ -110,6 +113,48 @@ struct Side<'i> {
     slots: BTreeMap<(Option<usize>, Slot), SlotUse>,
 }
 
+/// The difference while it is told, with the inventories whose sources it looks up.
+struct Telling<'i> {
+    out: Difference,
+    before: &'i Inventory,
+    after: &'i Inventory,
+}
+
+impl Telling<'_> {
+    /// Whether a value differs only because another channel looked: each channel that looked both times saw the same.
+    fn is_another_look<T: PartialEq>(&self, before: &Observed<T>, after: &Observed<T>) -> bool {
+        let by_channel = |inventory: &Inventory, sighting: &Sighting<T>| {
+            inventory.source(sighting.source).map(|source| source.channel)
+        };
+        let mut common = false;
+        for old in before.sightings() {
+            for new in after.sightings() {
+                let (was, is) = (by_channel(self.before, old), by_channel(self.after, new));
+                if was.is_none() || was == is {
+                    common = true;
+                    if old.value != new.value {
+                        return false;
+                    }
+                }
+            }
+        }
+        common || before.best().is_some() && after.best().is_some()
+    }
+
+    /// The same of a slot, of which one source is known on each side.
+    fn is_another_look_at(&self, before: &SlotUse, after: &SlotUse) -> bool {
+        let channel = |inventory: &Inventory, one: &SlotUse| {
+            one.source()
+                .and_then(|source| inventory.source(source))
+                .map(|source| source.channel)
+        };
+        match (channel(self.before, before), channel(self.after, after)) {
+            (Some(was), Some(is)) => was != is,
+            _ => false,
+        }
+    }
+}
+
 /// What both inventories have, as places in the first and the second.
 struct Part {
     /// Places of one server in both.
@@ -129,11 +174,15 @@ pub fn diff(before: &Inventory, after: &Inventory) -> Difference {
     let (one, two) = (Side::of(before), Side::of(after));
     let part = pair(before, after);
     let name = |inventory: &Inventory, at: &usize| inventory.servers.get(*at).map(Server::shown);
-    let mut difference = Difference {
-        format: 1,
-        servers_added: part.added.iter().filter_map(|at| name(after, at)).collect(),
-        servers_gone: part.gone.iter().filter_map(|at| name(before, at)).collect(),
-        ..Difference::default()
+    let mut difference = Telling {
+        out: Difference {
+            format: 1,
+            servers_added: part.added.iter().filter_map(|at| name(after, at)).collect(),
+            servers_gone: part.gone.iter().filter_map(|at| name(before, at)).collect(),
+            ..Difference::default()
+        },
+        before,
+        after,
     };
     for &(old, new) in &part.both {
         let (Some(was), Some(is)) = (before.servers.get(old), after.servers.get(new)) else {
@@ -150,7 +199,7 @@ pub fn diff(before: &Inventory, after: &Inventory) -> Difference {
         server_settings(was, is, &mut difference);
     }
     organisation(&one, &two, &mut difference);
-    difference
+    difference.out
 }
 
 impl Difference {
@@ -248,7 +297,7 @@ fn slot_changes(
     two: &Side<'_>,
     (old, new): (Option<usize>, Option<usize>),
     server: Option<String>,
-    difference: &mut Difference,
+    difference: &mut Telling<'_>,
 ) {
     let (was, is) = (one.of_server(old), two.of_server(new));
     let mut all: Vec<&Slot> = was.keys().chain(is.keys()).copied().collect();
@@ -267,7 +316,12 @@ fn slot_changes(
                     (_, CellState::Unknown) => How::NotSeenNow,
                     // The same thumbprint, of which one side saw the certificate itself.
                     _ if before.thumbprint == after.thumbprint => continue,
-                    _ => How::Changed,
+                    _ => match (was.get(slot), is.get(slot)) {
+                        (Some(old), Some(new)) if difference.is_another_look_at(old, new) => {
+                            How::OtherChannel
+                        }
+                        _ => How::Changed,
+                    },
                 }
             }
             // A slot nobody could see the content of says nothing by coming or going.
@@ -276,7 +330,7 @@ fn slot_changes(
             (None, _) => How::Added,
             (_, None) => How::Gone,
         };
-        difference.slots.push(SlotChange {
+        difference.out.slots.push(SlotChange {
             server: server.clone(),
             slot: slot.clone(),
             how,
@@ -291,7 +345,7 @@ fn store_changes(
     after: &Inventory,
     was: &Server,
     is: &Server,
-    difference: &mut Difference,
+    difference: &mut Telling<'_>,
 ) {
     for store in [
         Store::My,
@@ -302,7 +356,7 @@ fn store_changes(
     ] {
         let (old, new) = (was.store(store), is.store(store));
         let mut say = |inventory: &Inventory, thumbprint: Thumbprint, how| {
-            difference.stores.push(StoreChange {
+            difference.out.stores.push(StoreChange {
                 server: is.shown(),
                 store,
                 thumbprint,
@@ -345,7 +399,7 @@ fn store_changes(
     }
 }
 
-fn server_settings(was: &Server, is: &Server, difference: &mut Difference) {
+fn server_settings(was: &Server, is: &Server, difference: &mut Telling<'_>) {
     let server = || Some(is.shown());
     setting(
         difference,
@@ -388,6 +442,7 @@ fn server_settings(was: &Server, is: &Server, difference: &mut Difference) {
             );
         }
     }
+    presented(&was.presented, &is.presented, Some(&is.shown()), difference);
     for (slot, old, new) in [(Slot::Pop, &was.pop, &is.pop), (Slot::Imap, &was.imap, &is.imap)] {
         setting(
             difference,
@@ -400,9 +455,34 @@ fn server_settings(was: &Server, is: &Server, difference: &mut Difference) {
     }
 }
 
-fn organisation(one: &Side<'_>, two: &Side<'_>, difference: &mut Difference) {
+/// What clients were shown, endpoint by endpoint that both looked at.
+fn presented(
+    was: &Listing<Presented>,
+    is: &Listing<Presented>,
+    server: Option<&str>,
+    difference: &mut Telling<'_>,
+) {
+    for new in is {
+        let Some(old) = was.iter().find(|old| old.key() == new.key()) else {
+            continue;
+        };
+        let name = format!("presented on {}:{}", new.host, new.port);
+        let server = server.map(str::to_owned);
+        setting(
+            difference,
+            server,
+            None,
+            &name,
+            (&old.leaf, &new.leaf),
+            ToString::to_string,
+        );
+    }
+}
+
+fn organisation(one: &Side<'_>, two: &Side<'_>, difference: &mut Telling<'_>) {
     slot_changes(one, two, (None, None), None, difference);
     let (was, is) = (&one.inventory.organisation, &two.inventory.organisation);
+    presented(&was.presented, &is.presented, None, difference);
     for new in &is.send_connectors {
         let same = |old: &&exseal_model::inventory::SendConnector| {
             old.name.to_lowercase() == new.name.to_lowercase()
@@ -441,7 +521,7 @@ fn organisation(one: &Side<'_>, two: &Side<'_>, difference: &mut Difference) {
 
 /// Says how a setting differs; two sides that both did not see it do not.
 fn setting<T: PartialEq>(
-    difference: &mut Difference,
+    difference: &mut Telling<'_>,
     server: Option<String>,
     slot: Option<Slot>,
     name: &str,
@@ -453,11 +533,12 @@ fn setting<T: PartialEq>(
         (None, Some(_)) => How::SeenNow,
         (Some(_), None) => How::NotSeenNow,
         (Some(before), Some(after)) if before == after => return,
+        (Some(_), Some(_)) if difference.is_another_look(before, after) => How::OtherChannel,
         (Some(None), Some(Some(_))) => How::Added,
         (Some(Some(_)), Some(None)) => How::Gone,
         (Some(_), Some(_)) => How::Changed,
     };
-    difference.settings.push(SettingChange {
+    difference.out.settings.push(SettingChange {
         server,
         slot,
         setting: name.to_owned(),

@@ -363,7 +363,12 @@ damage!(
 
 #[test]
 fn every_check_has_a_damage_that_shows_it_and_a_page() {
-    let source = [include_str!("checks.rs"), include_str!("checks_more.rs")].concat();
+    let source = [
+        include_str!("checks.rs"),
+        include_str!("checks_more.rs"),
+        include_str!("presented.rs"),
+    ]
+    .concat();
     let pages = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/findings");
     for check in ALL {
         assert!(

@@ -147,3 +147,63 @@ fn a_setting_is_told_with_both_values() {
         )]
     );
 }
+
+/// The first server's internal transport certificate as the directory shows it.
+fn by_directory(
+    organisation: &mut Organisation,
+    thumbprint: exseal_model::Thumbprint,
+) -> exseal_model::SourceId {
+    let source = organisation.inventory.add_source(exseal_model::Source {
+        channel: exseal_model::Channel::Directory,
+        what: "msExchExchangeServer".to_owned(),
+        file: None,
+        at: None,
+        unrecorded: false,
+    });
+    organisation.server(0).build = Observed::seen(exseal_model::Build(15, 2, 1, 1), source);
+    organisation.server(0).internal_transport = Observed::seen(thumbprint, source);
+    source
+}
+
+#[test]
+fn another_channel_that_looked_is_told_apart_from_a_change() {
+    let difference = after(|organisation| {
+        let other = organisation.back[1];
+        by_directory(organisation, other);
+    });
+    let slots: Vec<_> = difference
+        .slots
+        .iter()
+        .map(|one| (one.slot.to_string(), one.how))
+        .collect();
+    assert_eq!(slots, [("internal-transport".to_owned(), How::OtherChannel)]);
+    let settings: Vec<_> = difference
+        .settings
+        .iter()
+        .map(|one| (one.setting.as_str(), one.how))
+        .collect();
+    assert_eq!(settings, [("AdminDisplayVersion", How::OtherChannel)]);
+}
+
+#[test]
+fn a_channel_that_looked_both_times_and_saw_another_value_tells_of_a_change() {
+    let mut before = healthy(1);
+    let first = before.back[0];
+    by_directory(&mut before, first);
+    let mut later = healthy(1);
+    let source = by_directory(&mut later, first);
+    let cmdlet = later.cmdlet;
+    // The directory says another build than before; the cmdlet looks too this time.
+    let builds = [(cmdlet, 9), (source, 2)]
+        .map(|(source, build)| Observed::seen(exseal_model::Build(15, 2, 1, build), source));
+    let [mut build, other] = builds;
+    exseal_model::Merge::merge(&mut build, other);
+    later.server(0).build = build;
+    let difference = diff(&merged(&before.inventory), &merged(&later.inventory));
+    let settings: Vec<_> = difference
+        .settings
+        .iter()
+        .map(|one| (one.setting.as_str(), one.how))
+        .collect();
+    assert_eq!(settings, [("AdminDisplayVersion", How::Changed)]);
+}

@@ -44,12 +44,16 @@ fn five_lines_are_a_healthy_server() {
         let presented = world.certificate_for(&server, &listener).expect("a certificate");
         assert!(presented.certified_key().is_some(), "{listener:?}");
     }
-    assert_eq!(world.open_ports(&server), [25, 80, 81, 443, 444, 465, 475, 587, 717, 2525, 5985]);
+    assert_eq!(
+        world.open_ports(&server),
+        [25, 80, 81, 443, 444, 465, 475, 587, 717, 2525, 5985]
+    );
 }
 
 #[test]
 fn an_unknown_field_is_named_with_its_line() {
-    let error = Organisation::parse("domain = \"contoso.lab\"\ncolour = \"red\"\n").expect_err("no such field");
+    let error =
+        Organisation::parse("domain = \"contoso.lab\"\ncolour = \"red\"\n").expect_err("no such field");
 
     assert!(error.to_string().contains("colour"), "{error}");
     assert!(error.to_string().contains("line 2"), "{error}");

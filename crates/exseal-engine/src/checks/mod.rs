@@ -18,6 +18,7 @@ mod back_end_made_by_iis_manager;
 mod back_end_of_internal_ca;
 mod back_end_unbound;
 mod back_end_uses_public_certificate;
+mod balancer_differs_from_servers;
 mod binding_sources_disagree;
 mod bound_certificate_in_wrong_store;
 mod bound_certificate_not_in_store;
@@ -61,6 +62,7 @@ mod older_exchange_beside;
 mod payload_signing_broken;
 mod payload_signing_switched_off;
 mod pending_request_left_over;
+mod presented_differs_from_configured;
 mod public_lifetime_too_long;
 mod queue_waits_for_tls;
 mod receive_connector_fqdn_illegal;
@@ -123,6 +125,7 @@ pub const ALL: &[Check] = &[
     back_end_of_internal_ca::CHECK,
     back_end_unbound::CHECK,
     back_end_uses_public_certificate::CHECK,
+    balancer_differs_from_servers::CHECK,
     binding_sources_disagree::CHECK,
     bound_certificate_in_wrong_store::CHECK,
     bound_certificate_not_in_store::CHECK,
@@ -166,6 +169,7 @@ pub const ALL: &[Check] = &[
     payload_signing_broken::CHECK,
     payload_signing_switched_off::CHECK,
     pending_request_left_over::CHECK,
+    presented_differs_from_configured::CHECK,
     public_lifetime_too_long::CHECK,
     queue_waits_for_tls::CHECK,
     receive_connector_fqdn_illegal::CHECK,

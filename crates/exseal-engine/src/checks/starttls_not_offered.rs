@@ -16,6 +16,7 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn run(context: &Context<'_>, report: &mut Report) {
+    on_the_wire(context, report);
     for (at, server) in context.servers() {
         for one in context.slots_of(at) {
             let (Slot::ReceiveConnector(name), Presents::NoMatch(_)) = (&one.slot, &one.presents) else {
@@ -64,6 +65,46 @@ fn run(context: &Context<'_>, report: &mut Report) {
                 .with("connector", name)
                 .with("host", host)
                 .saw_value(context.inventory, "Fqdn", &connector.fqdn)
+                .say();
+        }
+    }
+}
+
+/// Ports that were asked and did not offer it, where the connector is to.
+fn on_the_wire(context: &Context<'_>, report: &mut Report) {
+    for (_, server) in context.servers() {
+        for look in &server.presented {
+            let smtp = look.protocol.value().is_some_and(|protocol| protocol == "smtp");
+            if !smtp || look.offers_tls.value() != Some(&false) {
+                continue;
+            }
+            let connector = server.receive_connectors.iter().find(|connector| {
+                let listens = connector.bindings.value().is_some_and(|bindings| {
+                    bindings.iter().any(|binding| {
+                        binding
+                            .rsplit_once(':')
+                            .is_some_and(|(_, port)| port.parse() == Ok(look.port))
+                    })
+                });
+                let wants = connector
+                    .auth_mechanism
+                    .value()
+                    .is_some_and(|mechanisms| mechanisms.iter().any(|one| one.eq_ignore_ascii_case("Tls")));
+                listens && wants && connector.enabled.value() != Some(&false)
+            });
+            let Some(connector) = connector else { continue };
+            report
+                .find(Severity::Error)
+                .variant("seen")
+                .server(server)
+                .slot(&Slot::ReceiveConnector(connector.name.clone()))
+                .with("connector", &connector.name)
+                .with("port", look.port)
+                .saw_value(
+                    context.inventory,
+                    &format!("STARTTLS on {}:{}", look.host, look.port),
+                    &look.offers_tls,
+                )
                 .say();
         }
     }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use exseal_gss::{ChannelBinding, Credential, GssError, Mechanism, Scheme, SecurityContext, Target, initiator};
+use exseal_gss::{
+    ChannelBinding, Credential, GssError, Mechanism, Scheme, SecurityContext, Target, initiator,
+};
 use exseal_psrp::multipart::{self, Boundary, Protocol, Sealed};
 use exseal_psrp::wsman::Effect;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -51,8 +53,14 @@ pub(super) struct Cookies(Vec<(String, String)>);
 
 impl Cookies {
     fn take(&mut self, headers: &HeaderMap) {
-        for set in headers.get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok()) {
-            let Some((name, value)) = set.split(';').next().and_then(|pair| pair.split_once('=')) else { continue };
+        for set in headers
+            .get_all(header::SET_COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+        {
+            let Some((name, value)) = set.split(';').next().and_then(|pair| pair.split_once('=')) else {
+                continue;
+            };
             let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
             self.0.retain(|(known, _)| *known != name);
             if self.0.len() < MOST_COOKIES {
@@ -62,8 +70,16 @@ impl Cookies {
     }
 
     fn header(&self) -> Option<HeaderValue> {
-        let all: Vec<String> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        if all.is_empty() { None } else { HeaderValue::from_str(&all.join("; ")).ok() }
+        let all: Vec<String> = self
+            .0
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        if all.is_empty() {
+            None
+        } else {
+            HeaderValue::from_str(&all.join("; ")).ok()
+        }
     }
 }
 
@@ -109,7 +125,9 @@ impl Connection {
     /// Connects and logs on.
     pub(super) async fn open(endpoint: &Arc<Endpoint>, cookies: &mut Cookies) -> Result<Self, SessionError> {
         let scheme = match &endpoint.log_on {
-            LogOn::Basic { even_in_clear_text, .. } => {
+            LogOn::Basic {
+                even_in_clear_text, ..
+            } => {
                 if endpoint.tls.is_none() && !even_in_clear_text {
                     return Err(SessionError::ClearText { to: to(endpoint) });
                 }
@@ -132,8 +150,16 @@ impl Connection {
     ) -> Result<(Self, Option<ChannelBinding>), SessionError> {
         let patience = endpoint.patience.connect;
         let to = to(endpoint);
-        let late = || std::io::Error::new(std::io::ErrorKind::TimedOut, format!("no answer within {} s", patience.as_secs()));
-        let failed = |source| SessionError::Connect { to: to.clone(), source };
+        let late = || {
+            std::io::Error::new(
+                std::io::ErrorKind::TimedOut,
+                format!("no answer within {} s", patience.as_secs()),
+            )
+        };
+        let failed = |source| SessionError::Connect {
+            to: to.clone(),
+            source,
+        };
         let address = endpoint.address.as_deref().unwrap_or(&endpoint.host);
         let stream = timeout(patience, TcpStream::connect((address, endpoint.port)))
             .await
@@ -143,11 +169,15 @@ impl Connection {
         let mut binding = None;
         let (sender, driver) = if let Some(config) = &endpoint.tls {
             let untrusted = |why: String| SessionError::Tls { to: to.clone(), why };
-            let name = ServerName::try_from(endpoint.host.clone()).map_err(|error| untrusted(error.to_string()))?;
-            let tls = timeout(patience, TlsConnector::from(Arc::clone(config)).connect(name, stream))
-                .await
-                .map_err(|_| untrusted(late().to_string()))?
-                .map_err(|error| untrusted(error.to_string()))?;
+            let name =
+                ServerName::try_from(endpoint.host.clone()).map_err(|error| untrusted(error.to_string()))?;
+            let tls = timeout(
+                patience,
+                TlsConnector::from(Arc::clone(config)).connect(name, stream),
+            )
+            .await
+            .map_err(|_| untrusted(late().to_string()))?
+            .map_err(|error| untrusted(error.to_string()))?;
             if let Some(leaf) = tls.get_ref().1.peer_certificates().and_then(<[_]>::first) {
                 binding = ChannelBinding::tls_server_end_point(leaf).ok();
             }
@@ -161,7 +191,11 @@ impl Connection {
             driver,
             context: None,
             basic: None,
-            protocol: if scheme == Some(Scheme::Kerberos) { Protocol::Kerberos } else { Protocol::Spnego },
+            protocol: if scheme == Some(Scheme::Kerberos) {
+                Protocol::Kerberos
+            } else {
+                Protocol::Spnego
+            },
             way: Way {
                 scheme: scheme.map_or("Basic", Scheme::name),
                 mechanism: None,
@@ -185,20 +219,38 @@ impl Connection {
     ) -> Result<(), SessionError> {
         let endpoint = Arc::clone(&self.endpoint);
         let to = to(&endpoint);
-        let failed = |source| SessionError::LogOn { to: to.clone(), source };
+        let failed = |source| SessionError::LogOn {
+            to: to.clone(),
+            source,
+        };
         let credential = endpoint.log_on.credential();
         let wants_kdc = !matches!(credential, Credential::LogonSession);
         let kdc = wants_kdc.then(|| Box::new(endpoint.kdc.clone()) as Box<dyn exseal_gss::KdcExchange>);
-        let mut context = initiator(scheme, credential.clone(), &Target::http(&endpoint.host), binding, kdc).map_err(failed)?;
+        let mut context = initiator(
+            scheme,
+            credential.clone(),
+            &Target::http(&endpoint.host),
+            binding,
+            kdc,
+        )
+        .map_err(failed)?;
         let mut token = None;
         for _ in 0..MOST_LEGS {
             let step;
             (context, step) = advance(context, token.take()).await.map_err(failed)?;
-            let Some(ours) = step.map_err(failed)?.token else { break };
+            let Some(ours) = step.map_err(failed)?.token else {
+                break;
+            };
             let authorization = authorization(scheme.name(), &ours);
-            let answer = timeout(endpoint.patience.connect, self.exchange("log-on", Bytes::new(), None, Some(authorization), cookies))
-                .await
-                .map_err(|_| SessionError::NoAnswer { action: "log-on", after: endpoint.patience.connect })?;
+            let answer = timeout(
+                endpoint.patience.connect,
+                self.exchange("log-on", Bytes::new(), None, Some(authorization), cookies),
+            )
+            .await
+            .map_err(|_| SessionError::NoAnswer {
+                action: "log-on",
+                after: endpoint.patience.connect,
+            })?;
             let (status, headers, _) = answer.map_err(|failure| not_sent("log-on", failure))?;
             redirect(&endpoint, status, &headers)?;
             token = challenge(&headers, scheme.name());
@@ -237,7 +289,10 @@ impl Connection {
         body: &[u8],
         cookies: &mut Cookies,
     ) -> Result<Answer, Failure> {
-        let seal = |source| SessionError::LogOn { to: to(&self.endpoint), source };
+        let seal = |source| SessionError::LogOn {
+            to: to(&self.endpoint),
+            source,
+        };
         let (content_type, bytes) = match &mut self.context {
             Some(context) if self.way.is_sealed => {
                 let sealed = context.seal(body).map_err(seal)?;
@@ -251,27 +306,51 @@ impl Connection {
             }
             _ => (multipart::SOAP.to_owned(), Bytes::copy_from_slice(body)),
         };
-        let (status, headers, body) = self.exchange(action, bytes, Some(content_type), self.basic.clone(), cookies).await?;
+        let (status, headers, body) = self
+            .exchange(action, bytes, Some(content_type), self.basic.clone(), cookies)
+            .await?;
         redirect(&self.endpoint, status, &headers)?;
-        let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let kind = headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
         if multipart::is_sealed(kind) {
-            let body = self.open_body(kind, &body).map_err(|why| SessionError::Seal { action, why })?;
-            return Ok(Answer { status: status.as_u16(), body, is_authentic: true });
+            let body = self
+                .open_body(kind, &body)
+                .map_err(|why| SessionError::Seal { action, why })?;
+            return Ok(Answer {
+                status: status.as_u16(),
+                body,
+                is_authentic: true,
+            });
         }
         if matches!(status.as_u16(), 401) {
             return Err(unauthorized(&self.endpoint, status, &headers).into());
         }
-        Ok(Answer { status: status.as_u16(), body: body.to_vec(), is_authentic: !self.way.is_sealed })
+        Ok(Answer {
+            status: status.as_u16(),
+            body: body.to_vec(),
+            is_authentic: !self.way.is_sealed,
+        })
     }
 
     fn open_body(&mut self, content_type: &str, body: &[u8]) -> Result<Vec<u8>, String> {
         let (protocol, parts) = multipart::decode(content_type, body).map_err(|error| error.to_string())?;
-        let context = self.context.as_mut().ok_or_else(|| format!("{} without a context", protocol.media_type()))?;
+        let context = self
+            .context
+            .as_mut()
+            .ok_or_else(|| format!("{} without a context", protocol.media_type()))?;
         let mut plain = Vec::new();
         for part in parts {
-            let opened = context.open(part.header, part.data).map_err(|error| error.to_string())?;
+            let opened = context
+                .open(part.header, part.data)
+                .map_err(|error| error.to_string())?;
             if opened.len() > part.original_len {
-                return Err(format!("expected {} bytes, found {}", part.original_len, opened.len()));
+                return Err(format!(
+                    "expected {} bytes, found {}",
+                    part.original_len,
+                    opened.len()
+                ));
             }
             plain.extend(opened);
         }
@@ -296,7 +375,8 @@ impl Connection {
             .map_err(|error| broken(Effect::None, error.to_string()))?;
         let headers = request.headers_mut();
         if let Some(kind) = content_type {
-            let kind = HeaderValue::from_str(&kind).map_err(|error| broken(Effect::None, error.to_string()))?;
+            let kind =
+                HeaderValue::from_str(&kind).map_err(|error| broken(Effect::None, error.to_string()))?;
             headers.insert(header::CONTENT_TYPE, kind);
         }
         if let Some(authorization) = authorization {
@@ -320,13 +400,16 @@ impl Connection {
         };
         let (head, body) = response.into_parts();
         cookies.take(&head.headers);
-        let body = Limited::new(body, LONGEST_ANSWER).collect().await.map_err(|error| {
-            let why = match error.downcast_ref::<LengthLimitError>() {
-                Some(_) => format!("expected an answer of at most {LONGEST_ANSWER} bytes, found more"),
-                None => reason(&*error),
-            };
-            broken(Effect::Unknown, why)
-        })?;
+        let body = Limited::new(body, LONGEST_ANSWER)
+            .collect()
+            .await
+            .map_err(|error| {
+                let why = match error.downcast_ref::<LengthLimitError>() {
+                    Some(_) => format!("expected an answer of at most {LONGEST_ANSWER} bytes, found more"),
+                    None => reason(&*error),
+                };
+                broken(Effect::Unknown, why)
+            })?;
         Ok((head.status, head.headers, body.to_bytes()))
     }
 }
@@ -339,7 +422,10 @@ where
         .title_case_headers(true)
         .handshake(TokioIo::new(stream))
         .await
-        .map_err(|error| SessionError::Connect { to: to.to_owned(), source: std::io::Error::other(error) })?;
+        .map_err(|error| SessionError::Connect {
+            to: to.to_owned(),
+            source: std::io::Error::other(error),
+        })?;
     let driver = tokio::spawn(async move {
         // Its errors come with the request they hit.
         let _ = connection.await;
@@ -354,9 +440,15 @@ async fn best(
     cookies: &mut Cookies,
 ) -> Result<Option<Scheme>, SessionError> {
     let (mut connection, _) = Connection::connect(endpoint, None).await?;
-    let answer = timeout(endpoint.patience.connect, connection.exchange("log-on", Bytes::new(), None, None, cookies))
-        .await
-        .map_err(|_| SessionError::NoAnswer { action: "log-on", after: endpoint.patience.connect })?;
+    let answer = timeout(
+        endpoint.patience.connect,
+        connection.exchange("log-on", Bytes::new(), None, None, cookies),
+    )
+    .await
+    .map_err(|_| SessionError::NoAnswer {
+        action: "log-on",
+        after: endpoint.patience.connect,
+    })?;
     let (status, headers, body) = answer.map_err(|failure| not_sent("log-on", failure))?;
     redirect(endpoint, status, &headers)?;
     let offered = offered(&headers);
@@ -371,24 +463,37 @@ async fn best(
     } else if has("NTLM") && has_password {
         Ok(Some(Scheme::Ntlm))
     } else if has("Basic") && has_password {
-        if endpoint.tls.is_some() { Ok(None) } else { Err(SessionError::ClearText { to: to(endpoint) }) }
+        if endpoint.tls.is_some() {
+            Ok(None)
+        } else {
+            Err(SessionError::ClearText { to: to(endpoint) })
+        }
     } else if status.as_u16() == 401 {
         Err(unauthorized(endpoint, status, &headers))
     } else {
         // No question who we are: nothing of that kind lives here.
         let text = String::from_utf8_lossy(&body);
-        Err(SessionError::Reply(exseal_psrp::wsman::ReplyError::NotAnEnvelope {
-            action: "log-on",
-            status: status.as_u16(),
-            found: if body.is_empty() { "an empty body".to_owned() } else { format!("{:?}", text.chars().take(80).collect::<String>()) },
-        }))
+        Err(SessionError::Reply(
+            exseal_psrp::wsman::ReplyError::NotAnEnvelope {
+                action: "log-on",
+                status: status.as_u16(),
+                found: if body.is_empty() {
+                    "an empty body".to_owned()
+                } else {
+                    format!("{:?}", text.chars().take(80).collect::<String>())
+                },
+            },
+        ))
     }
 }
 
 /// One step of the context, where it may block (a ticket is fetched) on a thread that may.
 type Advanced = (Box<dyn SecurityContext>, Result<exseal_gss::Step, GssError>);
 
-async fn advance(mut context: Box<dyn SecurityContext>, token: Option<Vec<u8>>) -> Result<Advanced, GssError> {
+async fn advance(
+    mut context: Box<dyn SecurityContext>,
+    token: Option<Vec<u8>>,
+) -> Result<Advanced, GssError> {
     if context.mechanism() == Mechanism::Ntlm || token.is_some() {
         let step = context.step(token.as_deref());
         return Ok((context, step));
@@ -398,7 +503,10 @@ async fn advance(mut context: Box<dyn SecurityContext>, token: Option<Vec<u8>>) 
         (context, step)
     })
     .await
-    .map_err(|error| GssError::Ticket { target: "the server".to_owned(), why: error.to_string() })
+    .map_err(|error| GssError::Ticket {
+        target: "the server".to_owned(),
+        why: error.to_string(),
+    })
 }
 
 fn authorization(scheme: &str, token: &[u8]) -> HeaderValue {
@@ -433,10 +541,15 @@ fn sensitive(text: &str) -> HeaderValue {
 
 /// The token of this scheme among the server's challenges.
 fn challenge(headers: &HeaderMap, scheme: &str) -> Option<Vec<u8>> {
-    headers.get_all(header::WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok()).find_map(|value| {
-        let (name, token) = value.trim().split_once(' ')?;
-        name.eq_ignore_ascii_case(scheme).then(|| BASE64.decode(token.trim()).ok())?
-    })
+    headers
+        .get_all(header::WWW_AUTHENTICATE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .find_map(|value| {
+            let (name, token) = value.trim().split_once(' ')?;
+            name.eq_ignore_ascii_case(scheme)
+                .then(|| BASE64.decode(token.trim()).ok())?
+        })
 }
 
 fn offered(headers: &HeaderMap) -> Vec<String> {
@@ -464,8 +577,14 @@ fn redirect(endpoint: &Endpoint, status: StatusCode, headers: &HeaderMap) -> Res
     if !status.is_redirection() {
         return Ok(());
     }
-    let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    Err(SessionError::Redirect { to: to(endpoint), location: location.to_owned() })
+    let location = headers
+        .get(header::LOCATION)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    Err(SessionError::Redirect {
+        to: to(endpoint),
+        location: location.to_owned(),
+    })
 }
 
 fn not_sent(action: &'static str, failure: Failure) -> SessionError {
@@ -481,14 +600,20 @@ fn not_sent(action: &'static str, failure: Failure) -> SessionError {
 
 fn to(endpoint: &Endpoint) -> String {
     match &endpoint.address {
-        Some(address) if *address != endpoint.host => format!("{} ({address}) port {}", endpoint.host, endpoint.port),
+        Some(address) if *address != endpoint.host => {
+            format!("{} ({address}) port {}", endpoint.host, endpoint.port)
+        }
         _ => format!("{} port {}", endpoint.host, endpoint.port),
     }
 }
 
 fn host(endpoint: &Endpoint) -> String {
     let default = if endpoint.tls.is_some() { 443 } else { 80 };
-    if endpoint.port == default { endpoint.host.clone() } else { format!("{}:{}", endpoint.host, endpoint.port) }
+    if endpoint.port == default {
+        endpoint.host.clone()
+    } else {
+        format!("{}:{}", endpoint.host, endpoint.port)
+    }
 }
 
 /// An error with what caused it.

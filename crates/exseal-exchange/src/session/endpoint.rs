@@ -85,7 +85,13 @@ impl Endpoint {
     ///
     /// `serializationLevel=Full` brings `SerializationData` with certificates (facts/powershell-remoting.md 3.3).
     pub fn exchange(host: impl Into<String>, log_on: LogOn) -> Self {
-        Self::new(host.into(), 80, "/PowerShell/?serializationLevel=Full", wsman::EXCHANGE, log_on)
+        Self::new(
+            host.into(),
+            80,
+            "/PowerShell/?serializationLevel=Full",
+            wsman::EXCHANGE,
+            log_on,
+        )
     }
 
     /// A server's own PowerShell: WinRM on 5985.
@@ -110,7 +116,11 @@ impl Endpoint {
     /// The same over TLS, on 443 or 5986.
     #[must_use]
     pub fn over_tls(mut self, trust: Arc<ClientConfig>) -> Self {
-        self.port = if self.configuration == wsman::EXCHANGE { 443 } else { 5986 };
+        self.port = if self.configuration == wsman::EXCHANGE {
+            443
+        } else {
+            5986
+        };
         self.tls = Some(trust);
         self
     }

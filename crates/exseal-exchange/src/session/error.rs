@@ -157,7 +157,11 @@ pub enum SessionError {
 }
 
 fn list(offered: &[String]) -> String {
-    if offered.is_empty() { "no scheme".to_owned() } else { offered.join(", ") }
+    if offered.is_empty() {
+        "no scheme".to_owned()
+    } else {
+        offered.join(", ")
+    }
 }
 
 fn words(error: Option<&ErrorRecord>) -> &str {

@@ -19,7 +19,11 @@ pub struct Kdc {
 
 impl Default for Kdc {
     fn default() -> Self {
-        Self { host: None, port: 88, patience: Duration::from_secs(5) }
+        Self {
+            host: None,
+            port: 88,
+            patience: Duration::from_secs(5),
+        }
     }
 }
 
@@ -30,7 +34,9 @@ impl KdcExchange for Kdc {
     fn ask(&mut self, realm: &str, request: &[u8]) -> Result<Vec<u8>, KdcUnreachable> {
         let host = self.host.as_deref().unwrap_or(realm);
         let unreachable = |why: String| KdcUnreachable(format!("{host} port {}: {why}", self.port));
-        let addresses = (host, self.port).to_socket_addrs().map_err(|error| unreachable(error.to_string()))?;
+        let addresses = (host, self.port)
+            .to_socket_addrs()
+            .map_err(|error| unreachable(error.to_string()))?;
         let mut last = "the name has no address".to_owned();
         for address in addresses {
             match self.ask_one(address, request) {
@@ -53,7 +59,9 @@ impl Kdc {
         stream.read_exact(&mut length)?;
         let length = u32::from_be_bytes(length);
         if length > LONGEST {
-            return Err(std::io::Error::other(format!("expected an answer of at most {LONGEST} bytes, found {length}")));
+            return Err(std::io::Error::other(format!(
+                "expected an answer of at most {LONGEST} bytes, found {length}"
+            )));
         }
         let mut answer = vec![0; usize::try_from(length).map_err(std::io::Error::other)?];
         stream.read_exact(&mut answer)?;

@@ -54,7 +54,11 @@ pub(super) struct Local {
 
 impl Local {
     pub(super) fn start(local: &LocalPowerShell) -> Result<Self, SessionError> {
-        let failed = |why: String| SessionError::Local { program: local.program.clone(), why, effect: Effect::None };
+        let failed = |why: String| SessionError::Local {
+            program: local.program.clone(),
+            why,
+            effect: Effect::None,
+        };
         let mut child = Command::new(&local.program)
             .args(&local.arguments)
             .stdin(Stdio::piped())
@@ -80,8 +84,16 @@ impl Local {
     }
 
     fn failed(&self, why: impl Into<String>) -> SessionError {
-        let effect = if self.has_commanded { Effect::Unknown } else { Effect::None };
-        SessionError::Local { program: self.program.clone(), why: why.into(), effect }
+        let effect = if self.has_commanded {
+            Effect::Unknown
+        } else {
+            Effect::None
+        };
+        SessionError::Local {
+            program: self.program.clone(),
+            why: why.into(),
+            effect,
+        }
     }
 
     async fn write_ready(&mut self) -> Result<(), SessionError> {
@@ -107,7 +119,9 @@ impl Local {
             let mut came = false;
             while let Some(packet) = self.lines.next_packet() {
                 let packet = packet.map_err(|error| self.failed(error.to_string()))?;
-                self.order.received(&packet).map_err(|error| self.failed(error.to_string()))?;
+                self.order
+                    .received(&packet)
+                    .map_err(|error| self.failed(error.to_string()))?;
                 came = true;
                 match packet {
                     Packet::Data { pipeline, bytes, .. } => self.inbox.push(Incoming::Bytes(pipeline, bytes)),
@@ -126,7 +140,10 @@ impl Local {
                 0 => {
                     self.has_ended = true;
                     let status = timeout(Duration::from_secs(2), self.child.wait()).await;
-                    let status = status.ok().and_then(Result::ok).map_or(String::new(), |status| format!(" with {status}"));
+                    let status = status
+                        .ok()
+                        .and_then(Result::ok)
+                        .map_or(String::new(), |status| format!(" with {status}"));
                     return Err(self.failed(format!("it ended{status} in the middle of the session")));
                 }
                 count => self.lines.receive(buffer.get(..count).unwrap_or_default()),

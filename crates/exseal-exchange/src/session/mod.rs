@@ -171,14 +171,19 @@ impl Session {
         self.carry().await?;
         while self.client.state() != PoolState::Opened {
             if Instant::now() > until {
-                return Err(SessionError::NoAnswer { action: "opening the pool", after: self.patience.operation * 3 });
+                return Err(SessionError::NoAnswer {
+                    action: "opening the pool",
+                    after: self.patience.operation * 3,
+                });
             }
             let came = self.transport.receive(None).await?;
             self.take(came)?;
             while let Some(event) = self.client.next_event() {
                 match event {
                     Event::PoolEnded { error, .. } => {
-                        return Err(SessionError::NotOpened { error: error.map(Box::new) });
+                        return Err(SessionError::NotOpened {
+                            error: error.map(Box::new),
+                        });
                     }
                     other => self.note(other),
                 }
@@ -272,17 +277,22 @@ impl Session {
     }
 
     async fn exchange_keys(&mut self) -> Result<(), SessionError> {
-        let pair = tokio::task::spawn_blocking(key_pair).await.map_err(|error| SessionError::Local {
-            program: "key generation".to_owned(),
-            why: error.to_string(),
-            effect: Effect::None,
-        })??;
+        let pair = tokio::task::spawn_blocking(key_pair)
+            .await
+            .map_err(|error| SessionError::Local {
+                program: "key generation".to_owned(),
+                why: error.to_string(),
+                effect: Effect::None,
+            })??;
         self.client.exchange_keys(pair)?;
         self.carry().await?;
         let until = Instant::now() + self.patience.operation * 3;
         while !self.client.can_send_secrets() {
             if Instant::now() > until {
-                return Err(SessionError::NoAnswer { action: "the exchange of keys", after: self.patience.operation * 3 });
+                return Err(SessionError::NoAnswer {
+                    action: "the exchange of keys",
+                    after: self.patience.operation * 3,
+                });
             }
             let came = self.transport.receive(None).await?;
             self.take(came)?;
@@ -308,7 +318,11 @@ impl Session {
                 Incoming::Done(id) => {
                     self.drain();
                     if self.unfinished == Some(id) && self.ended.is_none() {
-                        self.ended = Some(Ended { state: PipelineState::Failed, error: None, is_lost: true });
+                        self.ended = Some(Ended {
+                            state: PipelineState::Failed,
+                            error: None,
+                            is_lost: true,
+                        });
                     }
                 }
             }
@@ -326,28 +340,52 @@ impl Session {
         let current = self.unfinished;
         let is_ours = |pipeline: Uuid| current == Some(pipeline);
         match event {
-            Event::Output { pipeline, document } if is_ours(pipeline) => self.items.push_back(Item::Output(document)),
-            Event::Error { pipeline, record } if is_ours(pipeline) => self.items.push_back(Item::Error(record)),
+            Event::Output { pipeline, document } if is_ours(pipeline) => {
+                self.items.push_back(Item::Output(document))
+            }
+            Event::Error { pipeline, record } if is_ours(pipeline) => {
+                self.items.push_back(Item::Error(record))
+            }
             Event::Warning { pipeline, record } if is_ours(pipeline) => {
                 self.items.push_back(Item::Warning(record.message));
             }
             Event::Verbose { pipeline, record } if is_ours(pipeline) => {
                 self.items.push_back(Item::Verbose(record.message));
             }
-            Event::Debug { pipeline, record } if is_ours(pipeline) => self.items.push_back(Item::Debug(record.message)),
-            Event::Progress { pipeline, record } if is_ours(pipeline) => self.items.push_back(Item::Progress(record)),
+            Event::Debug { pipeline, record } if is_ours(pipeline) => {
+                self.items.push_back(Item::Debug(record.message))
+            }
+            Event::Progress { pipeline, record } if is_ours(pipeline) => {
+                self.items.push_back(Item::Progress(record))
+            }
             Event::Information { pipeline, record } if is_ours(pipeline) => {
                 self.items.push_back(Item::Information(record));
             }
             Event::Refused { call, .. } => self.items.push_back(Item::Refused(call)),
-            Event::Ended { pipeline, state, error } if is_ours(pipeline) => {
-                self.ended = Some(Ended { state, error, is_lost: false });
+            Event::Ended {
+                pipeline,
+                state,
+                error,
+            } if is_ours(pipeline) => {
+                self.ended = Some(Ended {
+                    state,
+                    error,
+                    is_lost: false,
+                });
             }
             Event::Lost { pipeline } if is_ours(pipeline) => {
-                self.ended = Some(Ended { state: PipelineState::Failed, error: None, is_lost: true });
+                self.ended = Some(Ended {
+                    state: PipelineState::Failed,
+                    error: None,
+                    is_lost: true,
+                });
             }
             Event::PoolEnded { error, .. } if current.is_some() && self.ended.is_none() => {
-                self.ended = Some(Ended { state: PipelineState::Failed, error: error.map(Box::new), is_lost: true });
+                self.ended = Some(Ended {
+                    state: PipelineState::Failed,
+                    error: error.map(Box::new),
+                    is_lost: true,
+                });
             }
             // Of commands before, or of no consequence.
             _ => {}
@@ -375,7 +413,10 @@ impl Session {
             }
             Err(_) => {
                 self.unfinished = None;
-                Err(SessionError::NoAnswer { action: "stopping a command", after: patience })
+                Err(SessionError::NoAnswer {
+                    action: "stopping a command",
+                    after: patience,
+                })
             }
         }
     }
@@ -442,8 +483,15 @@ impl Call<'_> {
         self.session.finish(self.id).await?;
         match self.session.ended.take() {
             // It completed before the word to stop arrived.
-            Some(Ended { state: PipelineState::Completed, .. }) => {
-                self.session.ended = Some(Ended { state: PipelineState::Completed, error: None, is_lost: false });
+            Some(Ended {
+                state: PipelineState::Completed,
+                ..
+            }) => {
+                self.session.ended = Some(Ended {
+                    state: PipelineState::Completed,
+                    error: None,
+                    is_lost: false,
+                });
                 match self.session.items.pop_front() {
                     Some(item) => Ok(Some(item)),
                     None => Ok(None),
@@ -457,13 +505,19 @@ impl Call<'_> {
         self.session.unfinished = None;
         // Tells the server that it may forget the command; its word is not needed any more.
         let told = self.session.carry().await;
-        let Some(ended) = self.session.ended.take() else { return Ok(None) };
+        let Some(ended) = self.session.ended.take() else {
+            return Ok(None);
+        };
         if let Err(error) = told {
             tracing::debug!(%error, "the server could not be told that a command's output was read");
         }
         match (ended.state, ended.error) {
             (PipelineState::Completed, _) => {
-                self.session.ended = Some(Ended { state: PipelineState::Completed, error: None, is_lost: false });
+                self.session.ended = Some(Ended {
+                    state: PipelineState::Completed,
+                    error: None,
+                    is_lost: false,
+                });
                 Ok(None)
             }
             _ if ended.is_lost => Err(SessionError::Lost),

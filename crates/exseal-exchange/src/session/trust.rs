@@ -43,7 +43,11 @@ pub enum TrustError {
 }
 
 fn reasons(errors: &[String]) -> String {
-    if errors.is_empty() { String::new() } else { format!(" ({})", errors.join("; ")) }
+    if errors.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", errors.join("; "))
+    }
 }
 
 impl Trust {
@@ -62,7 +66,12 @@ impl Trust {
                 .build()
                 .map_err(|error| TrustError::Library(error.to_string()))?,
         };
-        Ok(Arc::new(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()))
+        Ok(Arc::new(
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(verifier)
+                .with_no_client_auth(),
+        ))
     }
 
     fn store(&self) -> Result<RootCertStore, TrustError> {
@@ -70,7 +79,10 @@ impl Trust {
         for (index, root) in self.roots.iter().enumerate() {
             store
                 .add(CertificateDer::from(root.clone()))
-                .map_err(|error| TrustError::Root { index: index + 1, why: error.to_string() })?;
+                .map_err(|error| TrustError::Root {
+                    index: index + 1,
+                    why: error.to_string(),
+                })?;
         }
         let mut errors = Vec::new();
         if !self.without_system {
@@ -79,7 +91,11 @@ impl Trust {
             // A store of a system may hold what this library cannot read; the others still count.
             store.add_parsable_certificates(native.certs);
         }
-        if store.is_empty() { Err(TrustError::NoRoots { errors }) } else { Ok(store) }
+        if store.is_empty() {
+            Err(TrustError::NoRoots { errors })
+        } else {
+            Ok(store)
+        }
     }
 }
 
@@ -117,7 +133,12 @@ impl ServerCertVerifier for Pinned {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -126,10 +147,17 @@ impl ServerCertVerifier for Pinned {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

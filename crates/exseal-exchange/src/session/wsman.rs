@@ -52,9 +52,18 @@ impl Wsman {
     }
 
     async fn ask(&mut self, operation: Operation) -> Result<Answer, SessionError> {
-        let shell_id = if matches!(operation, Operation::Create { .. }) { None } else { self.shell.clone() };
-        let request =
-            Request { message_id: new_id(), to: self.to.clone(), shell_id, options: Vec::new(), operation };
+        let shell_id = if matches!(operation, Operation::Create { .. }) {
+            None
+        } else {
+            self.shell.clone()
+        };
+        let request = Request {
+            message_id: new_id(),
+            to: self.to.clone(),
+            shell_id,
+            options: Vec::new(),
+            operation,
+        };
         let action = request.operation.name();
         let envelope = request.encode();
         let patience = self.endpoint.patience.operation + GRACE;
@@ -67,8 +76,18 @@ impl Wsman {
                 None => Connection::open(&self.endpoint, &mut self.cookies).await?,
             };
             self.way = Some(connection.way());
-            match timeout(patience, connection.post(action, envelope.as_bytes(), &mut self.cookies)).await {
-                Err(_) => return Err(SessionError::NoAnswer { action, after: patience }),
+            match timeout(
+                patience,
+                connection.post(action, envelope.as_bytes(), &mut self.cookies),
+            )
+            .await
+            {
+                Err(_) => {
+                    return Err(SessionError::NoAnswer {
+                        action,
+                        after: patience,
+                    });
+                }
                 Ok(Err(Failure::NotSent)) if !fresh => fresh = true,
                 Ok(Err(Failure::NotSent)) => {
                     return Err(SessionError::Broken {
@@ -102,8 +121,12 @@ impl Wsman {
         let until = Instant::now() + self.endpoint.patience.quota;
         let mut pause = std::time::Duration::from_millis(500);
         loop {
-            let operation =
-                Operation::Create { shell_id: self.pool, name: Some("exseal".to_owned()), idle_timeout: None, creation: creation.clone() };
+            let operation = Operation::Create {
+                shell_id: self.pool,
+                name: Some("exseal".to_owned()),
+                idle_timeout: None,
+                creation: creation.clone(),
+            };
             match self.ask(operation).await {
                 Ok(Answer::Created(shell)) => {
                     self.shell = Some(shell.shell_id);
@@ -111,7 +134,9 @@ impl Wsman {
                     return Ok(Vec::new());
                 }
                 Ok(other) => return Err(unexpected("Create", &other)),
-                Err(SessionError::Reply(ReplyError::Fault { fault, .. })) if fault.kind() == FaultKind::Quota => {
+                Err(SessionError::Reply(ReplyError::Fault { fault, .. }))
+                    if fault.kind() == FaultKind::Quota =>
+                {
                     if Instant::now() + pause > until {
                         return Err(SessionError::Quota {
                             after: self.endpoint.patience.quota,
@@ -131,27 +156,57 @@ impl Wsman {
         let (operation, closes) = match transmit {
             Transmit::Create { bytes } => return self.create(bytes).await,
             Transmit::Connect { bytes } => (Operation::Connect { connection: bytes }, false),
-            Transmit::Command { pipeline, bytes } => {
-                (Operation::Command { command_id: pipeline, arguments: bytes }, false)
-            }
-            Transmit::Data { pipeline, stream, bytes } => (send(pipeline, stream, bytes), false),
-            Transmit::Signal { pipeline } => (Operation::Signal { command_id: pipeline, signal: Signal::Stop }, false),
-            Transmit::Close { pipeline: Some(pipeline) } => {
-                (Operation::Signal { command_id: pipeline, signal: Signal::Terminate }, false)
-            }
+            Transmit::Command { pipeline, bytes } => (
+                Operation::Command {
+                    command_id: pipeline,
+                    arguments: bytes,
+                },
+                false,
+            ),
+            Transmit::Data {
+                pipeline,
+                stream,
+                bytes,
+            } => (send(pipeline, stream, bytes), false),
+            Transmit::Signal { pipeline } => (
+                Operation::Signal {
+                    command_id: pipeline,
+                    signal: Signal::Stop,
+                },
+                false,
+            ),
+            Transmit::Close {
+                pipeline: Some(pipeline),
+            } => (
+                Operation::Signal {
+                    command_id: pipeline,
+                    signal: Signal::Terminate,
+                },
+                false,
+            ),
             Transmit::Close { pipeline: None } => {
                 if self.shell.is_none() {
                     return Ok(vec![Incoming::Closed]);
                 }
                 (Operation::Delete, true)
             }
-            Transmit::Disconnect => (Operation::Disconnect { idle_timeout: None, buffer_mode: None }, false),
+            Transmit::Disconnect => (
+                Operation::Disconnect {
+                    idle_timeout: None,
+                    buffer_mode: None,
+                },
+                false,
+            ),
             Transmit::Reconnect => (Operation::Reconnect, false),
         };
-        let forgets = matches!(&operation, Operation::Signal { signal: Signal::Terminate, .. });
-        let gone = |error: &SessionError| {
-            matches!(error, SessionError::Reply(reply) if reply.fault_kind() == Some(FaultKind::ShellGone))
-        };
+        let forgets = matches!(
+            &operation,
+            Operation::Signal {
+                signal: Signal::Terminate,
+                ..
+            }
+        );
+        let gone = |error: &SessionError| matches!(error, SessionError::Reply(reply) if reply.fault_kind() == Some(FaultKind::ShellGone));
         match self.ask(operation).await {
             Ok(Answer::Connected { connection }) => Ok(vec![Incoming::Bytes(None, connection)]),
             Ok(_) if closes => {
@@ -174,8 +229,11 @@ impl Wsman {
             Answer::NothingYet => Ok(Vec::new()),
             Answer::Received(received) => {
                 let is_done = received.state == Some(CommandState::Done);
-                let mut all: Vec<Incoming> =
-                    received.streams.into_iter().map(|(id, bytes)| Incoming::Bytes(id, bytes)).collect();
+                let mut all: Vec<Incoming> = received
+                    .streams
+                    .into_iter()
+                    .map(|(id, bytes)| Incoming::Bytes(id, bytes))
+                    .collect();
                 all.extend(of.filter(|_| is_done).map(Incoming::Done));
                 Ok(all)
             }
@@ -185,7 +243,11 @@ impl Wsman {
 }
 
 fn send(pipeline: Option<Uuid>, stream: Stream, data: Vec<u8>) -> Operation {
-    Operation::Send { command_id: pipeline, stream, data }
+    Operation::Send {
+        command_id: pipeline,
+        stream,
+        data,
+    }
 }
 
 fn unexpected(action: &'static str, found: &Answer) -> SessionError {

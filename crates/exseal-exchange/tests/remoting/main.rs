@@ -3,7 +3,12 @@
 //! `cargo xtask interop` installs the peer and sets `EXSEAL_PSRP_PEER` to Python and the script; without it these
 //! tests say that they checked nothing.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "what goes wrong fails the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "what goes wrong fails the test"
+)]
 
 mod peer;
 mod way_in;

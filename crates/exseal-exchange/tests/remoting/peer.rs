@@ -26,7 +26,10 @@ impl Drop for Peer {
 /// Starts the peer with these endpoints; none: it is not installed, and that was said.
 pub(crate) fn peer(endpoints: &serde_json::Value) -> Option<Peer> {
     let Ok(command) = std::env::var("EXSEAL_PSRP_PEER") else {
-        assert!(std::env::var("CI").is_err() || std::env::var("EXSEAL_PEERS_LATER").is_ok(), "the peer must be there in CI");
+        assert!(
+            std::env::var("CI").is_err() || std::env::var("EXSEAL_PEERS_LATER").is_ok(),
+            "the peer must be there in CI"
+        );
         println!("not checked: our client against psrpcore's server (cargo xtask interop)");
         return None;
     };
@@ -39,7 +42,9 @@ pub(crate) fn peer(endpoints: &serde_json::Value) -> Option<Peer> {
         .spawn()
         .unwrap();
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
     let ports = serde_json::from_str(&line).unwrap_or_else(|_| panic!("the peer did not start: {line:?}"));
     Some(Peer { child, ports })
 }
@@ -52,7 +57,9 @@ impl Peer {
     /// What the peer says of an endpoint's past.
     pub(crate) fn stats(&self, name: &str) -> serde_json::Value {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port(name))).unwrap();
-        stream.write_all(b"GET /stats HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        stream
+            .write_all(b"GET /stats HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .unwrap();
         let mut whole = String::new();
         stream.read_to_string(&mut whole).unwrap();
         serde_json::from_str(whole.split_once("\r\n\r\n").unwrap().1).unwrap()
@@ -67,11 +74,17 @@ impl Peer {
 }
 
 pub(crate) fn password() -> Credential {
-    Credential::Password { user: UserName::parse(r"LAB\admin").unwrap(), password: Password::new("pw".to_owned()) }
+    Credential::Password {
+        user: UserName::parse(r"LAB\admin").unwrap(),
+        password: Password::new("pw".to_owned()),
+    }
 }
 
 pub(crate) fn basic() -> LogOn {
-    LogOn::Basic { credential: password(), even_in_clear_text: true }
+    LogOn::Basic {
+        credential: password(),
+        even_in_clear_text: true,
+    }
 }
 
 pub(crate) fn ntlm() -> LogOn {
@@ -102,7 +115,16 @@ pub(crate) async fn run(session: &mut Session, command: Cmdlet) -> Result<Vec<It
 }
 
 pub(crate) fn outputs(items: &[Item]) -> Vec<&Document<'static>> {
-    items.iter().filter_map(|item| if let Item::Output(document) = item { Some(document) } else { None }).collect()
+    items
+        .iter()
+        .filter_map(|item| {
+            if let Item::Output(document) = item {
+                Some(document)
+            } else {
+                None
+            }
+        })
+        .collect()
 }
 
 pub(crate) fn texts(items: &[Item]) -> Vec<String> {

@@ -20,7 +20,11 @@ async fn basic_and_sealed_negotiate_carry_the_same_session() {
     ])) else {
         return;
     };
-    for (name, log_on) in [("basic", basic()), ("ntlm", ntlm()), ("ntlm", LogOn::Best(password()))] {
+    for (name, log_on) in [
+        ("basic", basic()),
+        ("ntlm", ntlm()),
+        ("ntlm", LogOn::Best(password())),
+    ] {
         let mut session = Session::open(endpoint(peer.port(name), log_on)).await.unwrap();
         let way = session.way().unwrap();
         assert_eq!(way.is_sealed, name == "ntlm");
@@ -67,7 +71,13 @@ async fn every_stream(session: &mut Session) {
 }
 
 async fn odd_text(session: &mut Session) {
-    let odd = ["a_x0041_b\r\nö😀", "\t tabs\u{1}\u{1f}", "", " _x000A_ ", "]]>&<\"'"];
+    let odd = [
+        "a_x0041_b\r\nö😀",
+        "\t tabs\u{1}\u{1f}",
+        "",
+        " _x000A_ ",
+        "]]>&<\"'",
+    ];
     let mut command = Command::new("Get-Echo");
     for (at, text) in odd.iter().enumerate() {
         command = command.parameter(format!("P{at}"), *text);
@@ -77,15 +87,23 @@ async fn odd_text(session: &mut Session) {
 }
 
 async fn big_results(session: &mut Session) {
-    let items = run(session, Command::new("Get-Objects").parameter("Count", 2500_i32)).await.unwrap();
+    let items = run(session, Command::new("Get-Objects").parameter("Count", 2500_i32))
+        .await
+        .unwrap();
     let outputs = outputs(&items);
     assert_eq!(outputs.len(), 2500);
     // In order, whole, none twice.
     for (number, document) in outputs.iter().enumerate() {
         let text = document.encode();
         let text = String::from_utf8_lossy(text.as_ref());
-        assert!(text.contains(&format!("<I32 N=\"Number\">{number}</I32>")), "{text}");
-        assert!(text.contains(&format!("{number:06}").repeat(170)), "object {number}");
+        assert!(
+            text.contains(&format!("<I32 N=\"Number\">{number}</I32>")),
+            "{text}"
+        );
+        assert!(
+            text.contains(&format!("{number:06}").repeat(170)),
+            "object {number}"
+        );
     }
 }
 
@@ -100,11 +118,19 @@ async fn secrets(session: &mut Session) {
 
 async fn errors(session: &mut Session) {
     let mut call = session
-        .call(Pipeline::new([Command::new("Stop-Terminating")]), &Allowed::default())
+        .call(
+            Pipeline::new([Command::new("Stop-Terminating")]),
+            &Allowed::default(),
+        )
         .await
         .unwrap();
-    assert!(matches!(call.next().await, Ok(Some(Item::Output(_)))), "what came before the error is there");
-    let Err(SessionError::Failed { record }) = call.next().await else { panic!("it must fail") };
+    assert!(
+        matches!(call.next().await, Ok(Some(Item::Output(_)))),
+        "what came before the error is there"
+    );
+    let Err(SessionError::Failed { record }) = call.next().await else {
+        panic!("it must fail")
+    };
     assert_eq!(record.message, "it ended here: ü 😀");
     assert_eq!(record.fully_qualified_error_id, "Terminating,Stop-Terminating");
     let Err(SessionError::Failed { record }) = run(session, Command::new("Get-Nothing")).await else {
@@ -115,7 +141,8 @@ async fn errors(session: &mut Session) {
 
 #[tokio::test]
 async fn what_takes_long_is_polled_for_and_can_be_stopped() {
-    let Some(peer) = peer(&json!([{"name": "ntlm", "auth": "negotiate", "sealed": true, "max_poll": 0.3}])) else {
+    let Some(peer) = peer(&json!([{"name": "ntlm", "auth": "negotiate", "sealed": true, "max_poll": 0.3}]))
+    else {
         return;
     };
     let mut session = Session::open(endpoint(peer.port("ntlm"), ntlm())).await.unwrap();
@@ -124,24 +151,38 @@ async fn what_takes_long_is_polled_for_and_can_be_stopped() {
     assert_eq!(texts(&items), ["slept"], "empty polls end nothing");
 
     let begun = Instant::now();
-    let short = Allowed { time: Some(Duration::from_millis(400)), ..Allowed::default() };
+    let short = Allowed {
+        time: Some(Duration::from_millis(400)),
+        ..Allowed::default()
+    };
     let error = session.run(sleep(30), &short).await.unwrap_err();
     assert!(matches!(error, SessionError::Deadline { .. }), "{error}");
     assert_eq!(error.effect(), Effect::Unknown);
 
     let cancel = CancellationToken::new();
-    let stopped = Allowed { cancel: cancel.clone(), ..Allowed::default() };
+    let stopped = Allowed {
+        cancel: cancel.clone(),
+        ..Allowed::default()
+    };
     let stop = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         cancel.cancel();
     };
     let (result, ()) = tokio::join!(session.run(sleep(30), &stopped), stop);
     assert!(matches!(result, Err(SessionError::Stopped)), "{result:?}");
-    assert!(begun.elapsed() < Duration::from_secs(20), "both were stopped, not waited for");
+    assert!(
+        begun.elapsed() < Duration::from_secs(20),
+        "both were stopped, not waited for"
+    );
 
     // A call that nobody reads to its end is stopped before the next one.
     drop(session.call(sleep(30), &Allowed::default()).await.unwrap());
-    let items = run(&mut session, Command::new("Get-Echo").parameter("A", "still here")).await.unwrap();
+    let items = run(
+        &mut session,
+        Command::new("Get-Echo").parameter("A", "still here"),
+    )
+    .await
+    .unwrap();
     assert_eq!(texts(&items), ["still here"]);
     drop(session.call(sleep(30), &Allowed::default()).await.unwrap());
     session.close().await.unwrap();
@@ -150,8 +191,12 @@ async fn what_takes_long_is_polled_for_and_can_be_stopped() {
 
 #[tokio::test]
 async fn scripts_are_kept_from_exchange_and_refused_in_its_words_by_others() {
-    let Some(peer) = peer(&json!([{"name": "basic", "auth": "basic", "nolanguage": true}])) else { return };
-    let mut exchange = Session::open(endpoint(peer.port("basic"), basic())).await.unwrap();
+    let Some(peer) = peer(&json!([{"name": "basic", "auth": "basic", "nolanguage": true}])) else {
+        return;
+    };
+    let mut exchange = Session::open(endpoint(peer.port("basic"), basic()))
+        .await
+        .unwrap();
     let error = run(&mut exchange, Command::script("'x'")).await.unwrap_err();
     assert!(matches!(error, SessionError::Ask(_)), "{error}");
     assert_eq!(error.effect(), Effect::None);
@@ -168,13 +213,24 @@ async fn scripts_are_kept_from_exchange_and_refused_in_its_words_by_others() {
 
 #[tokio::test]
 async fn a_used_up_quota_is_waited_for_and_then_said() {
-    let Some(peer) = peer(&json!([{"name": "basic", "auth": "basic", "max_shells": 1}])) else { return };
-    let first = Session::open(endpoint(peer.port("basic"), basic())).await.unwrap();
+    let Some(peer) = peer(&json!([{"name": "basic", "auth": "basic", "max_shells": 1}])) else {
+        return;
+    };
+    let first = Session::open(endpoint(peer.port("basic"), basic()))
+        .await
+        .unwrap();
     let mut hasty = endpoint(peer.port("basic"), basic());
     hasty.patience.quota = Duration::from_millis(700);
-    let Err(error) = Session::open(hasty).await else { panic!("there is no second shell") };
+    let Err(error) = Session::open(hasty).await else {
+        panic!("there is no second shell")
+    };
     assert!(matches!(error, SessionError::Quota { .. }), "{error}");
-    assert!(error.to_string().contains("quota of shells for this user is used up"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("quota of shells for this user is used up"),
+        "{error}"
+    );
     assert_eq!(error.effect(), Effect::None);
 
     let patient = Session::open(endpoint(peer.port("basic"), basic()));
@@ -189,10 +245,13 @@ async fn a_used_up_quota_is_waited_for_and_then_said() {
 
 #[tokio::test]
 async fn what_the_front_end_says_keeps_its_category() {
-    let Some(peer) = peer(&json!([{"name": "down", "auth": "negotiate", "sealed": true, "front_end": true}])) else {
+    let Some(peer) = peer(&json!([{"name": "down", "auth": "negotiate", "sealed": true, "front_end": true}]))
+    else {
         return;
     };
-    let Err(error) = Session::open(endpoint(peer.port("down"), ntlm())).await else { panic!("it is down") };
+    let Err(error) = Session::open(endpoint(peer.port("down"), ntlm())).await else {
+        panic!("it is down")
+    };
     let front_end = error.front_end().unwrap_or_else(|| panic!("{error:?}"));
     assert_eq!(front_end.category, "Cafe-SendFailure");
     assert!(front_end.is_proxy_failure());
@@ -212,26 +271,55 @@ async fn nobody_is_let_in_without_proof_and_no_password_leaves_in_clear_text() {
         user: UserName::parse(r"LAB\admin").unwrap(),
         password: Password::new("not it".to_owned()),
     };
-    for log_on in [LogOn::With(Scheme::Negotiate, wrong.clone()), LogOn::Best(wrong.clone())] {
-        let Err(error) = Session::open(endpoint(peer.port("ntlm"), log_on)).await else { panic!("wrong password") };
-        assert!(matches!(error, SessionError::Unauthorized { status: 401, .. }), "{error}");
-        assert!(!format!("{error} {error:?}").contains("not it"), "a password is never shown");
+    for log_on in [
+        LogOn::With(Scheme::Negotiate, wrong.clone()),
+        LogOn::Best(wrong.clone()),
+    ] {
+        let Err(error) = Session::open(endpoint(peer.port("ntlm"), log_on)).await else {
+            panic!("wrong password")
+        };
+        assert!(
+            matches!(error, SessionError::Unauthorized { status: 401, .. }),
+            "{error}"
+        );
+        assert!(
+            !format!("{error} {error:?}").contains("not it"),
+            "a password is never shown"
+        );
         assert_eq!(error.effect(), Effect::None);
     }
-    for log_on in
-        [LogOn::Basic { credential: password(), even_in_clear_text: false }, LogOn::Best(password())]
-    {
-        let Err(error) = Session::open(endpoint(peer.port("basic"), log_on)).await else { panic!("in clear text") };
+    for log_on in [
+        LogOn::Basic {
+            credential: password(),
+            even_in_clear_text: false,
+        },
+        LogOn::Best(password()),
+    ] {
+        let Err(error) = Session::open(endpoint(peer.port("basic"), log_on)).await else {
+            panic!("in clear text")
+        };
         assert!(matches!(error, SessionError::ClearText { .. }), "{error}");
     }
-    let Err(error) = Session::open(endpoint(peer.port("moved"), basic())).await else { panic!("moved") };
-    assert!(matches!(&error, SessionError::Redirect { location, .. } if location.contains("elsewhere")), "{error}");
+    let Err(error) = Session::open(endpoint(peer.port("moved"), basic())).await else {
+        panic!("moved")
+    };
+    assert!(
+        matches!(&error, SessionError::Redirect { location, .. } if location.contains("elsewhere")),
+        "{error}"
+    );
 
     let mut lost = endpoint(peer.port("basic"), basic());
     lost.path = "/nothing".to_owned();
-    let Err(error) = Session::open(lost).await else { panic!("no such path") };
+    let Err(error) = Session::open(lost).await else {
+        panic!("no such path")
+    };
     assert!(error.is_no_endpoint(), "{error:?}");
 
-    let Err(error) = Session::open(endpoint(1, basic())).await else { panic!("nobody listens") };
-    assert!(matches!(error, SessionError::Connect { .. }) && error.effect() == Effect::None, "{error}");
+    let Err(error) = Session::open(endpoint(1, basic())).await else {
+        panic!("nobody listens")
+    };
+    assert!(
+        matches!(error, SessionError::Connect { .. }) && error.effect() == Effect::None,
+        "{error}"
+    );
 }

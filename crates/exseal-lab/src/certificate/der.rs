@@ -49,7 +49,10 @@ pub(crate) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
         written.push(u8::try_from(length).unwrap_or(0x7f));
     } else {
         let digits = length.to_be_bytes();
-        let from = digits.iter().position(|digit| *digit != 0).unwrap_or(digits.len() - 1);
+        let from = digits
+            .iter()
+            .position(|digit| *digit != 0)
+            .unwrap_or(digits.len() - 1);
         let digits = digits.get(from..).unwrap_or_default();
         written.push(0x80 | u8::try_from(digits.len()).unwrap_or(8));
         written.extend_from_slice(digits);

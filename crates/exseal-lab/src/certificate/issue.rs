@@ -61,7 +61,11 @@ impl Recipe {
         let issuer_name = issuer.map_or(&self.subject, |issuer| issuer.certificate.subject());
         let signer = issuer.map_or(key, |issuer| &issuer.key);
         let mut extensions = Vec::new();
-        let usage: &[u8] = if self.is_ca { &[3, 2, 1, 6] } else { &[3, 2, 5, 0xa0] };
+        let usage: &[u8] = if self.is_ca {
+            &[3, 2, 1, 6]
+        } else {
+            &[3, 2, 5, 0xa0]
+        };
         extensions.push(extension("2.5.29.15", true, usage));
         if !self.names.is_empty() {
             let names: Vec<Vec<u8>> = self
@@ -115,7 +119,10 @@ pub(crate) fn reissue(
     let unreadable = || KeyError("the certificate to stand in for could not be read".into());
     let (whole, _) = der::split(original.der()).ok_or_else(unreadable)?;
     let outer = der::children(whole.content);
-    let mut parts = outer.first().map(|tbs| der::children(tbs.content)).unwrap_or_default();
+    let mut parts = outer
+        .first()
+        .map(|tbs| der::children(tbs.content))
+        .unwrap_or_default();
     if parts.first().is_some_and(|part| part.tag == 0xa0) {
         parts.remove(0);
     }
@@ -162,7 +169,11 @@ pub(crate) fn reissue(
 /// SHA-1 of the public key's bits (RFC 5280 4.2.1.2, method 1).
 pub(crate) fn key_identifier(public: &[u8]) -> Vec<u8> {
     let bits = der::split(public)
-        .and_then(|(whole, _)| der::children(whole.content).get(1).map(|bits| bits.content.to_vec()))
+        .and_then(|(whole, _)| {
+            der::children(whole.content)
+                .get(1)
+                .map(|bits| bits.content.to_vec())
+        })
         .unwrap_or_default();
     Sha1::digest(bits.get(1..).unwrap_or_default()).to_vec()
 }

@@ -71,7 +71,8 @@ impl PrivateKey {
                 (pkcs8.as_ref().to_vec(), public.as_ref().to_vec())
             }
             KeyKind::P256 => {
-                let pair = EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_ASN1_SIGNING).map_err(refused)?;
+                let pair =
+                    EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_ASN1_SIGNING).map_err(refused)?;
                 let pkcs8 = pair.to_pkcs8v1().map_err(refused)?;
                 let public: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(refused)?;
                 (pkcs8.as_ref().to_vec(), public.as_ref().to_vec())
@@ -103,7 +104,9 @@ impl PrivateKey {
             let public: Result<PublicKeyX509Der<'_>, _> = pair.public_key().as_der();
             (KeyKind::P256, public.map(|public| public.as_ref().to_vec()))
         } else {
-            return Err(KeyError("expected an RSA key of 2048 to 4096 bits or one of P-256 in PKCS#8".into()));
+            return Err(KeyError(
+                "expected an RSA key of 2048 to 4096 bits or one of P-256 in PKCS#8".into(),
+            ));
         };
         Ok(Self {
             kind,
@@ -207,7 +210,12 @@ impl KeyPool {
     /// [`KeyError`] when a new one is needed and cannot be made.
     pub fn next(&self, kind: KeyKind) -> Result<Arc<PrivateKey>, KeyError> {
         let mut keys = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let own: Vec<Arc<PrivateKey>> = keys.made.iter().filter(|key| key.kind() == kind).cloned().collect();
+        let own: Vec<Arc<PrivateKey>> = keys
+            .made
+            .iter()
+            .filter(|key| key.kind() == kind)
+            .cloned()
+            .collect();
         let place = match kind {
             KeyKind::Rsa2048 => 0,
             KeyKind::Rsa4096 => 1,

@@ -9,9 +9,9 @@ mod request;
 mod x509;
 
 pub use issue::{Issuer, Recipe};
+pub(crate) use issue::{key_identifier, reissue, serial_from};
 pub use key::{KeyError, KeyKind, KeyPool, PrivateKey};
 pub use name::{Name, NameError};
-pub(crate) use issue::{key_identifier, reissue, serial_from};
 pub(crate) use pfx::{Pfx, PfxError};
 pub(crate) use request::Request;
 pub use x509::{Certificate, CertificateError, Thumbprint};

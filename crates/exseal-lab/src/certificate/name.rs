@@ -46,7 +46,9 @@ impl Name {
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let mut parts = Vec::new();
         for part in split_parts(text) {
-            let (keyword, value) = part.split_once('=').ok_or_else(|| NameError { found: part.clone() })?;
+            let (keyword, value) = part
+                .split_once('=')
+                .ok_or_else(|| NameError { found: part.clone() })?;
             let value = value.trim();
             let value = match value.strip_prefix('"').and_then(|value| value.strip_suffix('"')) {
                 Some(inner) => inner.replace("\"\"", "\""),
@@ -55,7 +57,9 @@ impl Name {
             parts.push((keyword.trim().to_owned(), value));
         }
         if parts.is_empty() {
-            return Err(NameError { found: text.to_owned() });
+            return Err(NameError {
+                found: text.to_owned(),
+            });
         }
         Self::of_parts(&parts)
     }

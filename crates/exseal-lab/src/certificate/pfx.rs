@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use p12_keystore::{
-    Certificate as P12Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, Pkcs12ImportPolicy,
-    PrivateKey as P12Key, PrivateKeyChain,
+    Certificate as P12Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm,
+    Pkcs12ImportPolicy, PrivateKey as P12Key, PrivateKeyChain,
 };
 
 use super::key::PrivateKey;
@@ -30,10 +30,9 @@ impl Pfx {
         let store = KeyStore::from_pkcs12(bytes, password, Pkcs12ImportPolicy::Strict)
             .or_else(|_| KeyStore::from_pkcs12(bytes, password, Pkcs12ImportPolicy::Relaxed))
             .map_err(|error| PfxError(error.to_string()))?;
-        let (_, chain) = store
-            .private_key_chain()
-            .ok_or_else(|| PfxError("none".into()))?;
-        let key = PrivateKey::from_pkcs8(chain.key().as_der()).map_err(|error| PfxError(error.to_string()))?;
+        let (_, chain) = store.private_key_chain().ok_or_else(|| PfxError("none".into()))?;
+        let key =
+            PrivateKey::from_pkcs8(chain.key().as_der()).map_err(|error| PfxError(error.to_string()))?;
         let mut certificates = chain
             .certs()
             .iter()
@@ -42,7 +41,10 @@ impl Pfx {
             .next()
             .ok_or_else(|| PfxError("no certificate beside the key".into()))?;
         // Microsoft CSP Name, with a provider in UTF-16: "Storage Provider" is only in the names of CNG's.
-        let storage: Vec<u8> = "Key Storage Provider".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let storage: Vec<u8> = "Key Storage Provider"
+            .encode_utf16()
+            .flat_map(u16::to_be_bytes)
+            .collect();
         let cng = bytes.windows(storage.len()).any(|window| window == storage);
         Ok(Self {
             certificate,

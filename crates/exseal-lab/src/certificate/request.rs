@@ -28,7 +28,10 @@ impl Request {
             der::element(4, &[3, 2, 5, 0xa0]),
         ])];
         if !names.is_empty() {
-            let names: Vec<Vec<u8>> = names.iter().map(|name| der::element(0x82, name.as_bytes())).collect();
+            let names: Vec<Vec<u8>> = names
+                .iter()
+                .map(|name| der::element(0x82, name.as_bytes()))
+                .collect();
             extensions.push(der::sequence(&[
                 der::oid("2.5.29.17"),
                 der::element(4, &der::sequence(&names)),

@@ -294,9 +294,15 @@ fn key_of(public: Element<'_>) -> (bool, i32) {
         return (false, 0);
     };
     let kinds = der::children(algorithm.content);
-    let kind = kinds.first().map(|kind| der::dotted(kind.content)).unwrap_or_default();
+    let kind = kinds
+        .first()
+        .map(|kind| der::dotted(kind.content))
+        .unwrap_or_default();
     if kind != "1.2.840.113549.1.1.1" {
-        let curve = kinds.get(1).map(|curve| der::dotted(curve.content)).unwrap_or_default();
+        let curve = kinds
+            .get(1)
+            .map(|curve| der::dotted(curve.content))
+            .unwrap_or_default();
         let bits = match curve.as_str() {
             "1.2.840.10045.3.1.7" => 256,
             "1.3.132.0.34" => 384,
@@ -309,7 +315,11 @@ fn key_of(public: Element<'_>) -> (bool, i32) {
         .content
         .get(1..)
         .and_then(der::split)
-        .and_then(|(key, _)| der::children(key.content).first().map(|modulus| modulus.content.to_vec()))
+        .and_then(|(key, _)| {
+            der::children(key.content)
+                .first()
+                .map(|modulus| modulus.content.to_vec())
+        })
         .unwrap_or_default();
     let length = modulus.iter().skip_while(|byte| **byte == 0).count();
     (true, i32::try_from(length * 8).unwrap_or(0))
@@ -337,9 +347,12 @@ fn read_extension(extension: Element<'_>, read: &mut Parsed) {
                 .is_some_and(|flag| flag.tag == 1 && flag.content != [0]);
         }
         "2.5.29.37" => {
-            read.server_auth = der::children(inner.content)
-                .iter()
-                .any(|usage| matches!(der::dotted(usage.content).as_str(), "1.3.6.1.5.5.7.3.1" | "2.5.29.37.0"));
+            read.server_auth = der::children(inner.content).iter().any(|usage| {
+                matches!(
+                    der::dotted(usage.content).as_str(),
+                    "1.3.6.1.5.5.7.3.1" | "2.5.29.37.0"
+                )
+            });
         }
         "2.5.29.14" => read.subject_key = Some(inner.content.to_vec()),
         _ => {}

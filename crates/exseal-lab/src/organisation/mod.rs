@@ -13,15 +13,17 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use assumptions::{Assumptions, EdgeAfterReplacement, SmtpFlag, TransportCertificateWhenGone, UntrustedStatus};
+pub use assumptions::{
+    Assumptions, EdgeAfterReplacement, SmtpFlag, TransportCertificateWhenGone, UntrustedStatus,
+};
 pub use certificate::{CertificateRecipe, IssuerRef, KeyName, RootKind};
 pub use server::{
-    Disabler, HttpSysRecipe, PlacedCertificate, Protocol, Provider, Role, ServerRecipe, ServiceRecipe, StartMode,
-    StoreName, TaskRecipe, UrlRecipe, Version,
+    Disabler, HttpSysRecipe, PlacedCertificate, Protocol, Provider, Role, ServerRecipe, ServiceRecipe,
+    StartMode, StoreName, TaskRecipe, UrlRecipe, Version,
 };
 pub use transport::{
-    AcceptedDomainRecipe, AuthRecipe, EdgeRecipe, FederationRecipe, HybridRecipe, OverrideRecipe, QueueRecipe,
-    ReceiveConnectorRecipe, SendConnectorRecipe,
+    AcceptedDomainRecipe, AuthRecipe, EdgeRecipe, FederationRecipe, HybridRecipe, OverrideRecipe,
+    QueueRecipe, ReceiveConnectorRecipe, SendConnectorRecipe,
 };
 
 /// The language of Windows and of Exchange's messages on a server. Ids, types and thumbprints are the same in each.
@@ -214,22 +216,42 @@ impl Organisation {
         }
         for (at, server) in self.servers.iter().enumerate() {
             let place = format!("server[{at}] ({})", server.name);
-            if server.name.is_empty() || !server.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-                return Err(meaning(place, "a NetBIOS name: letters, digits, hyphen", format!("{:?}", server.name)));
+            if server.name.is_empty()
+                || !server
+                    .name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            {
+                return Err(meaning(
+                    place,
+                    "a NetBIOS name: letters, digits, hyphen",
+                    format!("{:?}", server.name),
+                ));
             }
             if !names.insert(server.name.to_ascii_uppercase()) {
-                return Err(meaning(place, "a name of its own", "a second server of that name"));
+                return Err(meaning(
+                    place,
+                    "a name of its own",
+                    "a second server of that name",
+                ));
             }
             if let Some(site) = &server.site
                 && !self.sites.is_empty()
                 && !self.sites.iter().any(|own| own.name.eq_ignore_ascii_case(site))
             {
-                return Err(meaning(place, "a site listed under [[site]]", format!("{site:?}")));
+                return Err(meaning(
+                    place,
+                    "a site listed under [[site]]",
+                    format!("{site:?}"),
+                ));
             }
         }
         let mut ids = std::collections::BTreeSet::new();
         for certificate in &self.certificates {
-            if matches!(certificate.id.as_str(), "" | "exchange" | "auth" | "wmsvc" | "none") {
+            if matches!(
+                certificate.id.as_str(),
+                "" | "exchange" | "auth" | "wmsvc" | "none"
+            ) {
                 return Err(meaning(
                     "certificate",
                     "an id other than exchange, auth, wmsvc, none (those are setup's)",
@@ -245,7 +267,11 @@ impl Organisation {
             }
         }
         if self.domain.is_empty() || !self.domain.contains('.') {
-            return Err(meaning("domain", "a DNS name such as contoso.lab", format!("{:?}", self.domain)));
+            return Err(meaning(
+                "domain",
+                "a DNS name such as contoso.lab",
+                format!("{:?}", self.domain),
+            ));
         }
         Ok(())
     }

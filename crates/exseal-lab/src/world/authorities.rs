@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::certificate::{Certificate, Issuer, KeyError, KeyKind, KeyPool, Name, Recipe, Thumbprint, serial_from};
+use crate::certificate::{
+    Certificate, Issuer, KeyError, KeyKind, KeyPool, Name, Recipe, Thumbprint, serial_from,
+};
 use crate::organisation::RootKind;
 
 /// The CAs, and what kind each root is.
@@ -42,7 +44,10 @@ impl Authorities {
             let certificate = recipe.issue(&key, issuer)?;
             Ok(Issuer { certificate, key })
         };
-        let public_root = make("CN=exseal lab Simulated Public Root, O=exseal lab (simulation), C=ZZ", None)?;
+        let public_root = make(
+            "CN=exseal lab Simulated Public Root, O=exseal lab (simulation), C=ZZ",
+            None,
+        )?;
         let public_ca = make(
             "CN=exseal lab Simulated Public CA G1, O=exseal lab (simulation), C=ZZ",
             Some(&public_root),
@@ -51,7 +56,10 @@ impl Authorities {
             "CN=exseal lab Simulated Public CA G2, O=exseal lab (simulation), C=ZZ",
             Some(&public_root),
         )?;
-        let internal_ca = make("CN=exseal lab Simulated Enterprise CA, O=exseal lab (simulation)", None)?;
+        let internal_ca = make(
+            "CN=exseal lab Simulated Enterprise CA, O=exseal lab (simulation)",
+            None,
+        )?;
         let unknown_ca = make("CN=exseal lab Simulated Unknown CA", None)?;
         let roots = [
             (public_root.certificate.thumbprint(), RootKind::ThirdParty),
@@ -86,7 +94,10 @@ impl Authorities {
 
     /// What every server's Root store holds from the start.
     pub(crate) fn root_store(&self) -> Vec<Certificate> {
-        let mut found = vec![self.public_root.certificate.clone(), self.internal_ca.certificate.clone()];
+        let mut found = vec![
+            self.public_root.certificate.clone(),
+            self.internal_ca.certificate.clone(),
+        ];
         found.extend(
             self.others
                 .values()
@@ -98,7 +109,10 @@ impl Authorities {
 
     /// What every server's CA store holds from the start.
     pub(crate) fn intermediates(&self) -> Vec<Certificate> {
-        let mut found = vec![self.public_ca.certificate.clone(), self.public_ca2.certificate.clone()];
+        let mut found = vec![
+            self.public_ca.certificate.clone(),
+            self.public_ca2.certificate.clone(),
+        ];
         found.extend(
             self.others
                 .values()

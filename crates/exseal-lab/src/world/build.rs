@@ -9,15 +9,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::directory::{self, ClientProtocol, Directory, Key, Object, ProtocolSettings, ReceiveConnector};
 use super::{
-    Authorities, Binding, Fault, HttpSysEntry, IIS_APP_ID, Reader, Server, ServerName, Site, Stored, StoredKey, WebSite,
-    World, WorldError, services,
+    Authorities, Binding, Fault, HttpSysEntry, IIS_APP_ID, Reader, Server, ServerName, Site, Stored,
+    StoredKey, WebSite, World, WorldError, services,
 };
 use crate::certificate::{
     Certificate, Issuer, KeyKind, KeyPool, Name, PrivateKey, Recipe, Thumbprint, serial_from,
 };
 use crate::organisation::{
-    CertificateRecipe, Disabler, HttpSysRecipe, IssuerRef, KeyName, Organisation, PlacedCertificate, Provider,
-    ReceiveConnectorRecipe, Role, RootKind, ServerRecipe, StartMode, StoreName, Version, meaning,
+    CertificateRecipe, Disabler, HttpSysRecipe, IssuerRef, KeyName, Organisation, PlacedCertificate,
+    Provider, ReceiveConnectorRecipe, Role, RootKind, ServerRecipe, StartMode, StoreName, Version, meaning,
 };
 use crate::stand_in;
 
@@ -133,7 +133,9 @@ fn auth_certificate(
 ) -> Result<Made, WorldError> {
     const NAME: &str = "Microsoft Exchange Server Auth Certificate";
     let key = keys.next(KeyKind::Rsa2048)?;
-    let not_before = installed.checked_add(SignedDuration::from_secs(94)).unwrap_or(installed);
+    let not_before = installed
+        .checked_add(SignedDuration::from_secs(94))
+        .unwrap_or(installed);
     let not_after = organisation
         .auth
         .days_left
@@ -165,7 +167,9 @@ impl Builder<'_> {
             let mut later = Vec::new();
             for recipe in waiting {
                 match &recipe.issuer {
-                    IssuerRef::Id(id) if recipe.der.is_none() && !self.made.contains_key(id) => later.push(recipe),
+                    IssuerRef::Id(id) if recipe.der.is_none() && !self.made.contains_key(id) => {
+                        later.push(recipe)
+                    }
                     _ => self.certificate(recipe)?,
                 }
             }
@@ -187,11 +191,16 @@ impl Builder<'_> {
         let place = format!("certificate {:?}", recipe.id);
         let made = if let Some(der) = &recipe.der {
             let digits: String = der.split_ascii_whitespace().collect();
-            let bytes = BASE64
-                .decode(digits)
-                .map_err(|error| meaning(format!("{place}, field der"), "a certificate in base64", error.to_string()))?;
-            let original = Certificate::read(&bytes)
-                .map_err(|error| meaning(format!("{place}, field der"), "a certificate", error.to_string()))?;
+            let bytes = BASE64.decode(digits).map_err(|error| {
+                meaning(
+                    format!("{place}, field der"),
+                    "a certificate in base64",
+                    error.to_string(),
+                )
+            })?;
+            let original = Certificate::read(&bytes).map_err(|error| {
+                meaning(format!("{place}, field der"), "a certificate", error.to_string())
+            })?;
             self.stand_in(recipe, &original)?
         } else {
             let not_after = recipe
@@ -247,7 +256,13 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn add_authority(&mut self, certificate: &Certificate, key: &Arc<PrivateKey>, root: RootKind, trusted: bool) {
+    fn add_authority(
+        &mut self,
+        certificate: &Certificate,
+        key: &Arc<PrivateKey>,
+        root: RootKind,
+        trusted: bool,
+    ) {
         if certificate.is_self_signed() && trusted {
             self.authorities.roots.insert(certificate.thumbprint(), root);
         }
@@ -328,7 +343,11 @@ impl Builder<'_> {
         let site = recipe
             .site
             .as_ref()
-            .and_then(|wanted| sites.iter().position(|site| site.name.eq_ignore_ascii_case(wanted)))
+            .and_then(|wanted| {
+                sites
+                    .iter()
+                    .position(|site| site.name.eq_ignore_ascii_case(wanted))
+            })
             .unwrap_or(0);
         let installed = days_from(self.now, -recipe.installed_days_ago);
         let mut local = BTreeMap::new();
@@ -403,7 +422,9 @@ impl Builder<'_> {
         self.fill_iis(recipe, &local, &mut server)?;
         for (service, own) in &recipe.services {
             let Some(found) = server.service_mut(service) else {
-                return Err(meaning(format!("{place}, services"), "a service of this server", service).into());
+                return Err(
+                    meaning(format!("{place}, services"), "a service of this server", service).into(),
+                );
             };
             if let Some(start) = own.start {
                 found.start = start;
@@ -412,7 +433,9 @@ impl Builder<'_> {
                 found.start = StartMode::Disabled;
                 found.disabled_by = Some(by);
             }
-            found.running = own.running.unwrap_or(found.running && found.start != StartMode::Disabled);
+            found.running = own
+                .running
+                .unwrap_or(found.running && found.start != StartMode::Disabled);
         }
         for (protocol, names) in [
             (&recipe.pop, ["MSExchangePop3", "MSExchangePOP3BE"]),
@@ -516,7 +539,10 @@ impl Builder<'_> {
                     readers,
                     container_lost: false,
                 }),
-                friendly_name: own.friendly_name.clone().unwrap_or_else(|| made.friendly_name.clone()),
+                friendly_name: own
+                    .friendly_name
+                    .clone()
+                    .unwrap_or_else(|| made.friendly_name.clone()),
                 smtp: own.smtp,
                 pop: false,
                 imap: false,
@@ -541,7 +567,11 @@ impl Builder<'_> {
         }
         server.stores.entry(StoreName::Root).or_default().extend(roots);
         let intermediates = self.authorities.intermediates().into_iter().map(plain);
-        server.stores.entry(StoreName::Ca).or_default().extend(intermediates);
+        server
+            .stores
+            .entry(StoreName::Ca)
+            .or_default()
+            .extend(intermediates);
         Ok(())
     }
 
@@ -595,7 +625,11 @@ impl Builder<'_> {
             app_id: None,
             negotiate_client_certificate: false,
         };
-        let public = self.organisation.public.as_deref().filter(|_| recipe.version >= Version::V2013);
+        let public = self
+            .organisation
+            .public
+            .as_deref()
+            .filter(|_| recipe.version >= Version::V2013);
         let front = recipe.front_end.as_deref().or(public).unwrap_or("exchange");
         let loopback = recipe.front_end_loopback.as_deref().unwrap_or(front);
         let mut entries = recipe.http_sys.clone().unwrap_or_else(|| {
@@ -652,7 +686,10 @@ impl Builder<'_> {
                 require_ssl: true,
             },
         ];
-        server.app_pools = services::APP_POOLS.iter().map(|name| ((*name).to_owned(), true)).collect();
+        server.app_pools = services::APP_POOLS
+            .iter()
+            .map(|name| ((*name).to_owned(), true))
+            .collect();
         Ok(())
     }
 
@@ -674,7 +711,11 @@ impl Builder<'_> {
         let wanted = recipe.internal_transport.as_deref().unwrap_or("exchange");
         if wanted != "none" && recipe.version >= Version::V2013 {
             let made = self.made_of(local, wanted).ok_or_else(|| {
-                meaning(place, "none, exchange, auth or the id of a [[certificate]]", format!("{wanted:?}"))
+                meaning(
+                    place,
+                    "none, exchange, auth or the id of a [[certificate]]",
+                    format!("{wanted:?}"),
+                )
             })?;
             let certificate = made.certificate.clone();
             self.directory.found(
@@ -726,7 +767,11 @@ impl Builder<'_> {
             .clone()
             .or_else(|| self.organisation.namespace.clone())
             .unwrap_or_else(|| server.fqdn.to_lowercase());
-        let external = recipe.urls.external.clone().or_else(|| self.organisation.namespace.clone());
+        let external = recipe
+            .urls
+            .external
+            .clone()
+            .or_else(|| self.organisation.namespace.clone());
         for (directory, path) in VIRTUAL_DIRECTORIES {
             let url = |host: &str| {
                 if *directory == "PowerShell" {
@@ -921,7 +966,10 @@ impl Builder<'_> {
                 smart_hosts: own.smart_hosts.clone(),
                 sources: listed(&own.sources),
                 fqdn: own.fqdn.clone(),
-                tls_certificate_name: own.tls_certificate_name.as_deref().map(|name| self.name_pair(name)),
+                tls_certificate_name: own
+                    .tls_certificate_name
+                    .as_deref()
+                    .map(|name| self.name_pair(name)),
                 require_tls: own.require_tls,
                 tls_auth_level: own.tls_auth_level.clone(),
                 tls_domain: own.tls_domain.clone(),
@@ -954,7 +1002,10 @@ impl Builder<'_> {
         }
         if let Some(own) = &self.organisation.hybrid {
             let hybrid = directory::Hybrid {
-                tls_certificate_name: own.tls_certificate_name.as_deref().map(|name| self.name_pair(name)),
+                tls_certificate_name: own
+                    .tls_certificate_name
+                    .as_deref()
+                    .map(|name| self.name_pair(name)),
                 receiving: listed(&own.receiving),
                 sending: listed(&own.sending),
                 edge: own.edge.iter().map(|name| ServerName::new(name)).collect(),
@@ -1012,7 +1063,11 @@ impl Builder<'_> {
                     .get(id)
                     .map(|made| made.certificate.clone())
                     .ok_or_else(|| {
-                        meaning(format!("{place}, certificate"), "the id of a [[certificate]]", format!("{id:?}"))
+                        meaning(
+                            format!("{place}, certificate"),
+                            "the id of a [[certificate]]",
+                            format!("{id:?}"),
+                        )
                     })?,
             ),
             None => self.directory.internal_transport(server.site, &edge).cloned(),
@@ -1128,8 +1183,13 @@ impl World {
             if let Some(server) = self.servers.get_mut(name) {
                 server.auth_loaded = current;
                 server.auth_admin_next = (server.role == Role::Mailbox && server.version >= Version::V2013)
-                    .then(|| now.checked_add(SignedDuration::from_hours(1) + spread).unwrap_or(now));
-                server.daily_next = now.checked_add(SignedDuration::from_hours(6) + spread).unwrap_or(now);
+                    .then(|| {
+                        now.checked_add(SignedDuration::from_hours(1) + spread)
+                            .unwrap_or(now)
+                    });
+                server.daily_next = now
+                    .checked_add(SignedDuration::from_hours(6) + spread)
+                    .unwrap_or(now);
             }
             for protocol in [ClientProtocol::Pop, ClientProtocol::Imap] {
                 if let Some(server) = self.servers.get(name) {
@@ -1143,7 +1203,11 @@ impl World {
         for recipe in &organisation.servers {
             for text in &recipe.faults {
                 let fault = Fault::parse(text).map_err(|error| {
-                    meaning(format!("server {:?}, faults", recipe.name), error.expected, error.found)
+                    meaning(
+                        format!("server {:?}, faults", recipe.name),
+                        error.expected,
+                        error.found,
+                    )
                 })?;
                 self.fault(fault.on(&recipe.name));
             }
@@ -1189,7 +1253,9 @@ impl World {
                         server.disable(&service, Disabler::Setup);
                     }
                     for component in ["ServerWideOffline", "HubTransport", "FrontendTransport"] {
-                        server.components.insert(component.to_owned(), "Inactive".to_owned());
+                        server
+                            .components
+                            .insert(component.to_owned(), "Inactive".to_owned());
                     }
                 }
                 FaultKind::Unreachable => server.reachable = false,

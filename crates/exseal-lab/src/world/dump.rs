@@ -46,7 +46,10 @@ impl World {
             .stores
             .iter()
             .map(|(name, store)| {
-                let own: Vec<Value> = store.iter().map(|stored| self.stored_dump(server, stored)).collect();
+                let own: Vec<Value> = store
+                    .iter()
+                    .map(|stored| self.stored_dump(server, stored))
+                    .collect();
                 (name.as_str().to_owned(), Value::from(own))
             })
             .collect();
@@ -221,7 +224,9 @@ fn object_dump(object: &Object) -> Value {
             "internal": own.internal, "external": own.external, "extendedProtection": own.extended_protection,
             "basic": own.basic,
         }),
-        Object::AcceptedDomain(own) => json!({"domain": own.domain, "kind": own.kind, "default": own.default}),
+        Object::AcceptedDomain(own) => {
+            json!({"domain": own.domain, "kind": own.kind, "default": own.default})
+        }
         Object::Hybrid(own) => json!({
             "tlsCertificateName": own.tls_certificate_name, "smartHost": own.smart_host, "domains": own.domains,
             "receiving": own.receiving.iter().map(ToString::to_string).collect::<Vec<_>>(),

@@ -158,20 +158,35 @@ impl Happening {
             Self::InternalTransportNotInStore { thumbprint } => {
                 ("Application", TRANSPORT, 12013, Error, vec![thumbprint])
             }
-            Self::InternalTransportEphemeral { thumbprint, ephemeral } => {
-                ("Application", TRANSPORT, 12024, Error, vec![thumbprint, ephemeral])
-            }
+            Self::InternalTransportEphemeral {
+                thumbprint,
+                ephemeral,
+            } => (
+                "Application",
+                TRANSPORT,
+                12024,
+                Error,
+                vec![thumbprint, ephemeral],
+            ),
             Self::NoCertificateForConnector {
                 wanted,
                 connector,
                 fqdn,
                 frontend,
             } => {
-                let source = if *frontend { "MSExchangeFrontEndTransport" } else { TRANSPORT };
+                let source = if *frontend {
+                    "MSExchangeFrontEndTransport"
+                } else {
+                    TRANSPORT
+                };
                 ("Application", source, 12014, Error, vec![wanted, connector, fqdn])
             }
-            Self::InternalTransportExpired { thumbprint } => ("Application", TRANSPORT, 12015, Error, vec![thumbprint]),
-            Self::ConnectorCertificateExpired { fqdn } => ("Application", TRANSPORT, 12016, Error, vec![fqdn]),
+            Self::InternalTransportExpired { thumbprint } => {
+                ("Application", TRANSPORT, 12015, Error, vec![thumbprint])
+            }
+            Self::ConnectorCertificateExpired { fqdn } => {
+                ("Application", TRANSPORT, 12016, Error, vec![fqdn])
+            }
             Self::InternalTransportExpires { thumbprint, hours } => {
                 ("Application", TRANSPORT, 12017, Warning, vec![thumbprint, hours])
             }
@@ -179,32 +194,68 @@ impl Happening {
                 subject,
                 thumbprint,
                 expires,
-            } => ("Application", TRANSPORT, 12018, Warning, vec![subject, thumbprint, expires]),
-            Self::AuthPublished { thumbprint } => {
-                ("Application", "MSExchange AuthAdmin", 2014, Information, vec![thumbprint])
-            }
-            Self::AuthCertificateNotFound { thumbprint } => {
-                ("Application", "MSExchange Certificate Deployment", 2005, Error, vec![thumbprint])
-            }
+            } => (
+                "Application",
+                TRANSPORT,
+                12018,
+                Warning,
+                vec![subject, thumbprint, expires],
+            ),
+            Self::AuthPublished { thumbprint } => (
+                "Application",
+                "MSExchange AuthAdmin",
+                2014,
+                Information,
+                vec![thumbprint],
+            ),
+            Self::AuthCertificateNotFound { thumbprint } => (
+                "Application",
+                "MSExchange Certificate Deployment",
+                2005,
+                Error,
+                vec![thumbprint],
+            ),
             Self::OAuthCertificateMissing { thumbprint } => {
                 ("Application", "MSExchange OAuth", 2004, Warning, vec![thumbprint])
             }
-            Self::OwaFailed => ("Application", "MSExchange Front End HTTP Proxy", 1003, Error, vec![]),
-            Self::HttpSysCertificateMissing { endpoint } => ("System", "HttpEvent", 15021, Error, vec![endpoint]),
-            Self::SchannelKey => ("System", "Schannel", 36870, Error, vec![]),
-            Self::EdgeSyncNotCapi { thumbprint } => {
-                ("Application", "MSExchange EdgeSync", 1035, Error, vec![thumbprint])
+            Self::OwaFailed => (
+                "Application",
+                "MSExchange Front End HTTP Proxy",
+                1003,
+                Error,
+                vec![],
+            ),
+            Self::HttpSysCertificateMissing { endpoint } => {
+                ("System", "HttpEvent", 15021, Error, vec![endpoint])
             }
-            Self::EdgeSyncNoMatch { edge } => ("Application", "MSExchange EdgeSync", 10104, Error, vec![edge]),
+            Self::SchannelKey => ("System", "Schannel", 36870, Error, vec![]),
+            Self::EdgeSyncNotCapi { thumbprint } => (
+                "Application",
+                "MSExchange EdgeSync",
+                1035,
+                Error,
+                vec![thumbprint],
+            ),
+            Self::EdgeSyncNoMatch { edge } => {
+                ("Application", "MSExchange EdgeSync", 10104, Error, vec![edge])
+            }
             Self::DirectTrustFailed { thumbprint, address } => {
                 ("Application", TRANSPORT, 1036, Error, vec![thumbprint, address])
             }
-            Self::FederationExpires { thumbprint } => {
-                ("Application", "MSExchange Certificate Deployment", 2009, Warning, vec![thumbprint])
-            }
+            Self::FederationExpires { thumbprint } => (
+                "Application",
+                "MSExchange Certificate Deployment",
+                2009,
+                Warning,
+                vec![thumbprint],
+            ),
             Self::WindowsStarted => ("System", "EventLog", 6005, Information, vec![]),
             Self::ProtocolCertificateMissing { host, pop } => {
-                let source = if *pop { "MSExchange POP3 service" } else { "MSExchange IMAP4 service" };
+                let source = if *pop {
+                    "MSExchange POP3 service"
+                } else {
+                    "MSExchange IMAP4 service"
+                };
                 ("Application", source, 2007, Error, vec![host])
             }
         };

@@ -154,8 +154,15 @@ impl Fault {
             expected: expected.to_owned(),
             found: found.to_owned(),
         };
-        let needed = |what: &str| detail.clone().ok_or_else(|| wrong(&format!("{name}={what}"), &name));
-        let number = |text: String| text.parse::<i64>().map_err(|_| wrong("a whole number of seconds", &text));
+        let needed = |what: &str| {
+            detail
+                .clone()
+                .ok_or_else(|| wrong(&format!("{name}={what}"), &name))
+        };
+        let number = |text: String| {
+            text.parse::<i64>()
+                .map_err(|_| wrong("a whole number of seconds", &text))
+        };
         let kind = match name.as_str() {
             "throws" => FaultKind::Throws,
             "times-out" => FaultKind::TimesOut,
@@ -190,7 +197,11 @@ impl Fault {
                 }
                 Some(("times", "always")) => fault.times = None,
                 Some(("times", count)) => {
-                    fault.times = Some(count.parse().map_err(|_| wrong("times=NUMBER or times=always", &word))?);
+                    fault.times = Some(
+                        count
+                            .parse()
+                            .map_err(|_| wrong("times=NUMBER or times=always", &word))?,
+                    );
                 }
                 _ => return Err(wrong("server=, command=, after= or times=", &word)),
             }
@@ -241,7 +252,8 @@ mod tests {
 
     #[test]
     fn a_fault_is_read_with_its_place() {
-        let fault = Fault::parse("loses-reply server=EX1 command=Enable-ExchangeCertificate after=1").expect("a fault");
+        let fault = Fault::parse("loses-reply server=EX1 command=Enable-ExchangeCertificate after=1")
+            .expect("a fault");
 
         assert_eq!(fault.kind, FaultKind::LosesReply);
         assert_eq!(fault.server, Some(ServerName::new("ex1")));

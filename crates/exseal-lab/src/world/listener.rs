@@ -154,9 +154,13 @@ impl World {
             Listener::Imap => self.client_protocol(server, ClientProtocol::Imap)?,
             Listener::Adam => {
                 let own = self.directory.internal_transport(server.site, at)?;
-                server.my(own.thumbprint()).filter(|stored| stored.usable_key().is_some())?
+                server
+                    .my(own.thumbprint())
+                    .filter(|stored| stored.usable_key().is_some())?
             }
-            Listener::WinRm => server.my(server.winrm_https?).filter(|stored| stored.usable_key().is_some())?,
+            Listener::WinRm => server
+                .my(server.winrm_https?)
+                .filter(|stored| stored.usable_key().is_some())?,
             Listener::Ldaps => return self.domain_controller_certificate(),
         };
         self.present(server, stored)
@@ -166,7 +170,11 @@ impl World {
         let key = stored.usable_key()?;
         Some(PresentedCertificate {
             chain: std::iter::once(stored.certificate.der().to_vec())
-                .chain(chain_of(server, &stored.certificate).iter().map(|part| part.der().to_vec()))
+                .chain(
+                    chain_of(server, &stored.certificate)
+                        .iter()
+                        .map(|part| part.der().to_vec()),
+                )
                 .collect(),
             thumbprint: stored.certificate.thumbprint(),
             key: Arc::clone(&key.key),
@@ -177,7 +185,11 @@ impl World {
         let issuer = &self.authorities.internal_ca;
         let recipe = crate::certificate::Recipe {
             subject: crate::certificate::Name::common(&format!("dc1.{}", self.domain)),
-            names: vec![format!("dc1.{}", self.domain), self.domain.clone(), "localhost".to_owned()],
+            names: vec![
+                format!("dc1.{}", self.domain),
+                self.domain.clone(),
+                "localhost".to_owned(),
+            ],
             not_before: issuer.certificate.not_before(),
             not_after: issuer.certificate.not_after(),
             serial: crate::certificate::serial_from(&format!("{}/dc1", self.seed)),
@@ -205,10 +217,21 @@ impl World {
         [named, Some(exact), any6, Some(format!("0.0.0.0:{port}"))]
             .into_iter()
             .flatten()
-            .find_map(|endpoint| server.http_sys.get_key_value(&endpoint).map(|(key, _)| key.as_str()))
+            .find_map(|endpoint| {
+                server
+                    .http_sys
+                    .get_key_value(&endpoint)
+                    .map(|(key, _)| key.as_str())
+            })
     }
 
-    fn https<'w>(&'w self, server: &'w Server, ip: IpAddr, port: u16, sni: Option<&str>) -> Option<&'w Stored> {
+    fn https<'w>(
+        &'w self,
+        server: &'w Server,
+        ip: IpAddr,
+        port: u16,
+        sni: Option<&str>,
+    ) -> Option<&'w Stored> {
         let endpoint = self.http_sys_entry(&server.name, ip, port, sni)?;
         let entry = server.http_sys.get(endpoint)?;
         server
@@ -223,7 +246,12 @@ impl World {
         self.directory
             .receive_connectors(server.site)
             .filter(|connector| connector.server == server.name && connector.enabled)
-            .find(|connector| connector.bindings.iter().any(|binding| binding.ends_with(&ending)))
+            .find(|connector| {
+                connector
+                    .bindings
+                    .iter()
+                    .any(|binding| binding.ends_with(&ending))
+            })
             .filter(|connector| {
                 server.runs(if connector.frontend {
                     "MSExchangeFrontEndTransport"
@@ -240,7 +268,12 @@ impl World {
         if connector.auth & 1 == 0 {
             return None;
         }
-        selection::for_connector(server, connector, self.assumptions.smtp_flag, self.clock_of(&server.name))
+        selection::for_connector(
+            server,
+            connector,
+            self.assumptions.smtp_flag,
+            self.clock_of(&server.name),
+        )
     }
 
     fn anonymous<'w>(
@@ -254,7 +287,10 @@ impl World {
             None if port != 475 || !server.runs("MSExchangeDelivery") => return None,
             _ => {}
         }
-        let thumbprint = self.directory.internal_transport(server.site, &server.name)?.thumbprint();
+        let thumbprint = self
+            .directory
+            .internal_transport(server.site, &server.name)?
+            .thumbprint();
         server
             .my(thumbprint)
             .filter(|stored| stored.key_for_transport().is_some())
@@ -300,9 +336,7 @@ impl World {
             .all(|name| server.components.get(*name).is_none_or(|state| state == "Active"));
         Some(SmtpListener {
             fqdn: connector.fqdn.clone().unwrap_or_else(|| server.fqdn.clone()),
-            starttls: self
-                .starttls(server, &connector)
-                .is_some(),
+            starttls: self.starttls(server, &connector).is_some(),
             x_anonymous_tls: self.anonymous(server, Some(&connector), port).is_some(),
             auth: connector.auth,
             frontend: connector.frontend,
@@ -322,7 +356,13 @@ impl World {
             for site in server.web_sites.iter().filter(|site| site.started) {
                 for binding in &site.bindings {
                     if binding.protocol.starts_with("http") {
-                        ports.extend(binding.information.rsplitn(3, ':').nth(1).and_then(|port| port.parse::<u16>().ok()));
+                        ports.extend(
+                            binding
+                                .information
+                                .rsplitn(3, ':')
+                                .nth(1)
+                                .and_then(|port| port.parse::<u16>().ok()),
+                        );
                     }
                 }
             }
@@ -330,7 +370,10 @@ impl World {
         for connector in self.directory.receive_connectors(server.site) {
             if connector.server == server.name {
                 for binding in &connector.bindings {
-                    if let Some(port) = binding.rsplit(':').next().and_then(|port| port.parse::<u16>().ok())
+                    if let Some(port) = binding
+                        .rsplit(':')
+                        .next()
+                        .and_then(|port| port.parse::<u16>().ok())
                         && self.connector_on(server, port).is_some()
                     {
                         ports.insert(port);
@@ -418,7 +461,11 @@ impl World {
             .auth_loaded
             .and_then(|thumbprint| server.my(thumbprint))
             .is_some_and(|stored| stored.usable_key().is_some() && stored.certificate.not_after() >= now);
-        if valid { FrontEnd::Works } else { FrontEnd::AuthBroken }
+        if valid {
+            FrontEnd::Works
+        } else {
+            FrontEnd::AuthBroken
+        }
     }
 
     /// Whether a session behind an endpoint opens (invariant 8).
@@ -426,7 +473,11 @@ impl World {
     /// # Errors
     ///
     /// [`SessionRefusal`]: what the client sees instead.
-    pub fn open_session(&mut self, at: &ServerName, endpoint: crate::call::Endpoint) -> Result<(), SessionRefusal> {
+    pub fn open_session(
+        &mut self,
+        at: &ServerName,
+        endpoint: crate::call::Endpoint,
+    ) -> Result<(), SessionRefusal> {
         use crate::call::Endpoint;
 
         let server = self
@@ -442,7 +493,10 @@ impl World {
                 if server.role == Role::Edge || !server.runs("W3SVC") {
                     return Err(SessionRefusal::Down);
                 }
-                for pool in ["MSExchangePowerShellFrontEndAppPool", "MSExchangePowerShellAppPool"] {
+                for pool in [
+                    "MSExchangePowerShellFrontEndAppPool",
+                    "MSExchangePowerShellAppPool",
+                ] {
                     if server.app_pools.get(pool) != Some(&true) {
                         return Err(SessionRefusal::PoolStopped);
                     }

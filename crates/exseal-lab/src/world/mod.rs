@@ -20,8 +20,8 @@ use jiff::{SignedDuration, Timestamp};
 
 pub(crate) use authorities::Authorities;
 pub use events::{Event, Happening, Level};
-pub use fault::{Fault, FaultError, FaultKind};
 pub(crate) use fault::split_words;
+pub use fault::{Fault, FaultError, FaultKind};
 pub use listener::{FrontEnd, Listener, PresentedCertificate, SessionRefusal, SmtpListener, SmtpVerb};
 pub use selection::Selected;
 pub use server::{
@@ -184,7 +184,11 @@ impl World {
                     .get(&ServerName::new(short))
                     .filter(|server| server.fqdn.eq_ignore_ascii_case(name))
             })
-            .or_else(|| self.servers.values().find(|server| server.fqdn.eq_ignore_ascii_case(name)))
+            .or_else(|| {
+                self.servers
+                    .values()
+                    .find(|server| server.fqdn.eq_ignore_ascii_case(name))
+            })
     }
 
     /// A server, to be changed from outside: a preset's last touch, a hand at the machine.

@@ -29,8 +29,16 @@ pub(crate) fn name_pair(text: &str) -> Option<(String, String)> {
 
 /// Whether a certificate has the issuer and subject of a name pair, without regard to case.
 pub(crate) fn matches_pair(stored: &Stored, pair: &(String, String)) -> bool {
-    stored.certificate.issuer().to_string().eq_ignore_ascii_case(&pair.0)
-        && stored.certificate.subject().to_string().eq_ignore_ascii_case(&pair.1)
+    stored
+        .certificate
+        .issuer()
+        .to_string()
+        .eq_ignore_ascii_case(&pair.0)
+        && stored
+            .certificate
+            .subject()
+            .to_string()
+            .eq_ignore_ascii_case(&pair.1)
 }
 
 /// Whether a certificate counts as enabled for SMTP.
@@ -92,7 +100,10 @@ pub(crate) fn choose(
     let chosen = pool
         .iter()
         .find(|stored| !stored.certificate.is_self_signed() && !ended(stored))
-        .or_else(|| pool.iter().find(|stored| stored.certificate.is_self_signed() && !ended(stored)))
+        .or_else(|| {
+            pool.iter()
+                .find(|stored| stored.certificate.is_self_signed() && !ended(stored))
+        })
         .or_else(|| pool.first())?;
     Some(Selected {
         thumbprint: chosen.certificate.thumbprint(),
@@ -107,7 +118,9 @@ pub(crate) fn for_host<'s>(server: &'s Server, host: &str) -> Option<&'s Stored>
     let mut found: Vec<&Stored> = server
         .store(StoreName::My)
         .iter()
-        .filter(|stored| stored.certificate.covers(host) && stored.usable_key().is_some() && stored.request.is_none())
+        .filter(|stored| {
+            stored.certificate.covers(host) && stored.usable_key().is_some() && stored.request.is_none()
+        })
         .collect();
     found.sort_by_key(|stored| {
         (

@@ -66,7 +66,11 @@ impl PartialOrd for ServerName {
 
 impl Ord for ServerName {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        let lower = |name: &str| name.bytes().map(|byte| byte.to_ascii_lowercase()).collect::<Vec<_>>();
+        let lower = |name: &str| {
+            name.bytes()
+                .map(|byte| byte.to_ascii_lowercase())
+                .collect::<Vec<_>>()
+        };
         lower(&self.0).cmp(&lower(&other.0))
     }
 }

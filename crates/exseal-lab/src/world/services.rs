@@ -109,7 +109,11 @@ pub(super) fn installed(role: Role, version: Version) -> BTreeMap<String, Servic
 
 /// Whether setup disables a service while it works.
 pub(super) fn touched_by_setup(name: &str) -> bool {
-    name.starts_with("MSExchange") || matches!(name, "FMS" | "HostControllerService" | "W3SVC" | "IISADMIN" | "WAS")
+    name.starts_with("MSExchange")
+        || matches!(
+            name,
+            "FMS" | "HostControllerService" | "W3SVC" | "IISADMIN" | "WAS"
+        )
 }
 
 /// A service that cannot be started or found.
@@ -259,9 +263,14 @@ impl World {
         }
         self.log(at, &Happening::WindowsStarted);
         for name in names {
-            let automatic = self.servers.get(at).and_then(|server| server.service(&name)).is_some_and(
-                |service| service.start == StartMode::Automatic || (name == "WAS" && service.start != StartMode::Disabled),
-            );
+            let automatic = self
+                .servers
+                .get(at)
+                .and_then(|server| server.service(&name))
+                .is_some_and(|service| {
+                    service.start == StartMode::Automatic
+                        || (name == "WAS" && service.start != StartMode::Disabled)
+                });
             if automatic {
                 // A service that is not there or disabled stays down: nothing else can be wrong here.
                 let _ = self.start_service(at, &name);

@@ -150,12 +150,16 @@ impl World {
         let thumbprint = certificate.thumbprint();
         let mut found = Vec::new();
         for site in &server.web_sites {
-            let bound = site.bindings.iter().filter_map(super::Binding::endpoint).any(|endpoint| {
-                server
-                    .http_sys
-                    .get(&endpoint)
-                    .is_some_and(|entry| entry.hash == Some(thumbprint))
-            });
+            let bound = site
+                .bindings
+                .iter()
+                .filter_map(super::Binding::endpoint)
+                .any(|endpoint| {
+                    server
+                        .http_sys
+                        .get(&endpoint)
+                        .is_some_and(|entry| entry.hash == Some(thumbprint))
+                });
             if bound {
                 found.push(site.id);
             }
@@ -199,7 +203,11 @@ impl World {
     }
 
     /// Status and RootCAType.
-    pub(crate) fn status_of(&self, server: &Server, certificate: &Certificate) -> (&'static str, &'static str) {
+    pub(crate) fn status_of(
+        &self,
+        server: &Server,
+        certificate: &Certificate,
+    ) -> (&'static str, &'static str) {
         let roots = server.store(StoreName::Root);
         let in_root = |wanted: &Certificate| {
             roots

@@ -65,7 +65,11 @@ impl World {
     /// date has come.
     pub(super) fn run_auth_admin(&mut self, at: &ServerName) {
         let now = self.now;
-        let Some(server) = self.servers.get_mut(at).filter(|server| server.auth_admin_next.is_some()) else {
+        let Some(server) = self
+            .servers
+            .get_mut(at)
+            .filter(|server| server.auth_admin_next.is_some())
+        else {
             return;
         };
         server.auth_admin_next = Some(now.checked_add(AUTH_ADMIN).unwrap_or(Timestamp::MAX));
@@ -100,14 +104,17 @@ impl World {
         config.previous = config.current;
         config.current = config.next.take();
         config.next_effective = None;
-        self.directory.write(site, Key::Auth, Some(Object::Auth(config)), now);
+        self.directory
+            .write(site, Key::Auth, Some(Object::Auth(config)), now);
     }
 
     /// Asks the deployment servicelets of a site to fetch what AuthConfig names and their servers lack.
     pub(crate) fn schedule_deployment(&mut self, site: usize) {
         let due = self
             .now
-            .checked_add(SignedDuration::from_secs(i64::from(self.assumptions.deployment_seconds)))
+            .checked_add(SignedDuration::from_secs(i64::from(
+                self.assumptions.deployment_seconds,
+            )))
             .unwrap_or(Timestamp::MAX);
         let wanted: Vec<Thumbprint> = self
             .directory
@@ -145,7 +152,9 @@ impl World {
             let source = self
                 .servers
                 .values()
-                .filter(|other| other.site == site && other.role == Role::Mailbox && other.name != *at && other.reachable)
+                .filter(|other| {
+                    other.site == site && other.role == Role::Mailbox && other.name != *at && other.reachable
+                })
                 .find_map(|other| {
                     other
                         .my(thumbprint)
@@ -153,7 +162,10 @@ impl World {
                         .cloned()
                 });
             let Some(mut stored) = source else {
-                let missing = self.servers.get(at).is_some_and(|server| server.my(thumbprint).is_none());
+                let missing = self
+                    .servers
+                    .get(at)
+                    .is_some_and(|server| server.my(thumbprint).is_none());
                 if missing {
                     self.log(
                         at,
@@ -193,7 +205,9 @@ impl World {
         if let Some(config) = self.directory.auth(site)
             && let Some(current) = config.current
         {
-            let usable = server.my(current).is_some_and(|stored| stored.usable_key().is_some());
+            let usable = server
+                .my(current)
+                .is_some_and(|stored| stored.usable_key().is_some());
             if !usable {
                 said.push(Happening::OAuthCertificateMissing {
                     thumbprint: current.to_string(),
@@ -238,10 +252,15 @@ impl World {
                         }
                         TransportCertificateWhenGone::Ephemeral => {
                             let ephemeral = Thumbprint::of(format!("{at}/ephemeral").as_bytes()).to_string();
-                            said.push(Happening::InternalTransportEphemeral { thumbprint, ephemeral });
+                            said.push(Happening::InternalTransportEphemeral {
+                                thumbprint,
+                                ephemeral,
+                            });
                         }
                     },
-                    Some(_) if left.is_negative() => said.push(Happening::InternalTransportExpired { thumbprint }),
+                    Some(_) if left.is_negative() => {
+                        said.push(Happening::InternalTransportExpired { thumbprint })
+                    }
                     Some(_) if left < warning => said.push(Happening::InternalTransportExpires {
                         thumbprint,
                         hours: left.as_hours().to_string(),
@@ -258,9 +277,15 @@ impl World {
         let mut warned = std::collections::BTreeSet::new();
         for connector in connectors {
             let fqdn = connector.fqdn.clone().unwrap_or_else(|| server.fqdn.clone());
-            let Some(selected) = self.starttls(server, connector).filter(|selected| selected.usable) else {
+            let Some(selected) = self
+                .starttls(server, connector)
+                .filter(|selected| selected.usable)
+            else {
                 said.push(Happening::NoCertificateForConnector {
-                    wanted: connector.tls_certificate_name.clone().unwrap_or_else(|| fqdn.clone()),
+                    wanted: connector
+                        .tls_certificate_name
+                        .clone()
+                        .unwrap_or_else(|| fqdn.clone()),
                     connector: connector.name.clone(),
                     fqdn,
                     frontend: connector.frontend,

@@ -6,6 +6,7 @@ mod server;
 mod store;
 mod tool;
 mod transport;
+mod wire;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ pub use server::{
 pub use store::{Store, StoreEntry};
 pub use tool::{HealthChecker, JudgedCertificate, JudgedConnector};
 pub use transport::{ClientAccessProtocol, Queue, ReceiveConnector, SendConnector};
+pub use wire::Presented;
 
 use crate::{Certificate, Merge, Source, SourceId, Thumbprint};
 

@@ -51,7 +51,9 @@ pub(crate) fn text(difference: &Difference, context: &Context) -> String {
         )
         .map(|(how, place)| match how {
             How::SeenNow => format!("{place} (not seen before)"),
-            How::NotSeenNow | How::Changed | How::Added | How::Gone => format!("{place} (not seen now)"),
+            How::NotSeenNow | How::Changed | How::Added | How::Gone | How::OtherChannel => {
+                format!("{place} (not seen now)")
+            }
         })
         .collect();
     if !untold.is_empty() {
@@ -81,7 +83,7 @@ const fn sign(how: How) -> char {
         How::Added => '+',
         How::Gone => '-',
         How::Changed => '~',
-        How::SeenNow | How::NotSeenNow => '?',
+        How::SeenNow | How::NotSeenNow | How::OtherChannel => '?',
     }
 }
 
@@ -98,9 +100,10 @@ fn slot(one: &SlotChange, context: &Context) -> String {
         How::Added => format!("{name}: {}", look(one.after.as_ref())),
         How::Gone => format!("{name}: was {}", look(one.before.as_ref())),
         _ => format!(
-            "{name}: {} → {}",
+            "{name}: {} → {}{}",
             look(one.before.as_ref()),
-            look(one.after.as_ref())
+            look(one.after.as_ref()),
+            by_whom(one.how)
         ),
     }
 }
@@ -134,11 +137,20 @@ fn setting(one: &SettingChange) -> String {
         Some(value) => value.to_owned(),
     };
     format!(
-        "{} {}, {}: {} → {}",
+        "{} {}, {}: {} → {}{}",
         sign(one.how),
         styled(BOLD, server),
         setting_name(one),
         value(&one.before),
-        value(&one.after)
+        value(&one.after),
+        by_whom(one.how)
     )
+}
+
+/// That another channel looked, so that it may be no change.
+const fn by_whom(how: How) -> &'static str {
+    match how {
+        How::OtherChannel => " (another channel looked: it may be no change)",
+        How::Added | How::Gone | How::Changed | How::SeenNow | How::NotSeenNow => "",
+    }
 }
