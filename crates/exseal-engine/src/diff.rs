@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use exseal_model::inventory::{Presented, Server, Store, first_label};
+use exseal_model::inventory::{Presentation, Server, Store, first_label};
 use exseal_model::{Inventory, Keyed as _, Listing, Observed, Sighting, Slot, Thumbprint};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -442,7 +442,6 @@ fn server_settings(was: &Server, is: &Server, difference: &mut Telling<'_>) {
             );
         }
     }
-    presented(&was.presented, &is.presented, Some(&is.shown()), difference);
     for (slot, old, new) in [(Slot::Pop, &was.pop, &is.pop), (Slot::Imap, &was.imap, &is.imap)] {
         setting(
             difference,
@@ -456,21 +455,20 @@ fn server_settings(was: &Server, is: &Server, difference: &mut Telling<'_>) {
 }
 
 /// What clients were shown, endpoint by endpoint that both looked at.
-fn presented(
-    was: &Listing<Presented>,
-    is: &Listing<Presented>,
-    server: Option<&str>,
-    difference: &mut Telling<'_>,
-) {
+fn presented(was: &Listing<Presentation>, is: &Listing<Presentation>, difference: &mut Telling<'_>) {
     for new in is {
         let Some(old) = was.iter().find(|old| old.key() == new.key()) else {
             continue;
         };
-        let name = format!("presented on {}:{}", new.host, new.port);
-        let server = server.map(str::to_owned);
+        let place = if new.seen_from.is_empty() {
+            String::new()
+        } else {
+            format!(" from {}", new.seen_from)
+        };
+        let name = format!("presented on {}:{} ({}){place}", new.host, new.port, new.protocol);
         setting(
             difference,
-            server,
+            None,
             None,
             &name,
             (&old.leaf, &new.leaf),
@@ -482,7 +480,7 @@ fn presented(
 fn organisation(one: &Side<'_>, two: &Side<'_>, difference: &mut Telling<'_>) {
     slot_changes(one, two, (None, None), None, difference);
     let (was, is) = (&one.inventory.organisation, &two.inventory.organisation);
-    presented(&was.presented, &is.presented, None, difference);
+    presented(&was.presented, &is.presented, difference);
     for new in &is.send_connectors {
         let same = |old: &&exseal_model::inventory::SendConnector| {
             old.name.to_lowercase() == new.name.to_lowercase()

@@ -3,7 +3,7 @@
 mod support;
 
 use exseal_engine::Policy;
-use exseal_model::inventory::Presented;
+use exseal_model::inventory::Presentation;
 use exseal_model::{Channel, Listing, Observed, Severity, Source, SourceId, Thumbprint};
 use support::{HOST, Organisation, Recipe, gives, healthy};
 
@@ -19,29 +19,44 @@ fn wire(organisation: &mut Organisation) -> SourceId {
     })
 }
 
-fn look(host: &str, port: u16, protocol: &str, leaf: Option<Thumbprint>, source: SourceId) -> Presented {
-    let mut look = Presented::new(host.to_owned(), port, host.to_owned());
-    look.protocol = Observed::seen(protocol.to_owned(), source);
-    look.offers_tls = Observed::seen(leaf.is_some(), source);
+fn look(host: &str, port: u16, protocol: &str, leaf: Option<Thumbprint>, source: SourceId) -> Presentation {
+    let mut look = Presentation::new(
+        host.to_owned(),
+        port,
+        protocol.to_owned(),
+        host.to_owned(),
+        String::new(),
+    );
+    let outcome = if leaf.is_some() {
+        "presented"
+    } else {
+        "not-offered"
+    };
+    look.outcome = Observed::seen(outcome.to_owned(), source);
     look.leaf = Observed::looked(leaf, source);
     look
+}
+
+fn see(organisation: &mut Organisation, looks: Vec<Presentation>, source: SourceId) {
+    let seen = &mut organisation.inventory.organisation.presented;
+    exseal_model::Merge::merge(seen, Listing::of(looks, source, false));
 }
 
 /// The first server as a client sees it.
 fn shows(organisation: &mut Organisation, looks: &[(u16, &str, Option<Thumbprint>)]) {
     let source = wire(organisation);
-    let looks: Vec<Presented> = looks
+    let looks: Vec<Presentation> = looks
         .iter()
         .map(|(port, protocol, leaf)| look(SERVER, *port, protocol, *leaf, source))
         .collect();
-    organisation.server(0).presented = Listing::of(looks, source, false);
+    see(organisation, looks, source);
 }
 
 /// A name in front of the servers as a client sees it.
 fn balancer(organisation: &mut Organisation, leaf: Thumbprint, protection: &str) {
     let source = wire(organisation);
-    let looks = [look(HOST, 443, "tls", Some(leaf), source)];
-    organisation.inventory.organisation.presented = Listing::of(looks, source, false);
+    let looks = [look(HOST, 443, "https", Some(leaf), source)];
+    see(organisation, looks.to_vec(), source);
     let cmdlet = organisation.cmdlet;
     for server in &mut organisation.inventory.servers {
         for directory in &mut server.virtual_directories.items {
@@ -63,9 +78,10 @@ fn what_is_presented_as_configured_is_no_finding() {
     shows(
         &mut organisation,
         &[
-            (443, "tls", Some(public)),
-            (444, "tls", Some(back)),
+            (443, "https", Some(public)),
+            (444, "https", Some(back)),
             (25, "smtp", Some(back)),
+            (2525, "smtp-anonymous", Some(back)),
             // Nobody configured it, so nothing predicts it.
             (3389, "tls", Some(back)),
         ],
@@ -78,7 +94,7 @@ fn what_is_presented_as_configured_is_no_finding() {
 fn another_certificate_on_the_port_is_an_error_with_both() {
     let findings = gives(&["presented-differs-from-configured"], |organisation| {
         let back = organisation.back[0];
-        shows(organisation, &[(443, "tls", Some(back))]);
+        shows(organisation, &[(443, "https", Some(back))]);
     });
     let [finding] = findings.as_slice() else {
         panic!("{findings:#?}");
@@ -116,11 +132,23 @@ fn a_connector_that_presents_another_certificate_is_an_error_and_one_of_two_that
 }
 
 #[test]
+fn what_servers_show_each_other_is_held_against_the_internal_transport_certificate() {
+    let findings = gives(&["presented-differs-from-configured"], |organisation| {
+        let public = organisation.public;
+        shows(organisation, &[(2525, "smtp-anonymous", Some(public))]);
+    });
+    assert_eq!(
+        findings[0].slot.as_ref().unwrap().to_string(),
+        "internal-transport"
+    );
+}
+
+#[test]
 fn without_the_configuration_nothing_is_said_but_that_it_cannot_be() {
     let mut organisation = healthy(2);
     let back = organisation.back[0];
     organisation.server(0).sites = Listing::default();
-    shows(&mut organisation, &[(443, "tls", Some(back))]);
+    shows(&mut organisation, &[(443, "https", Some(back))]);
     let diagnosis = organisation.diagnose();
     let name = "presented-differs-from-configured";
     assert!(diagnosis.findings.iter().all(|finding| finding.name != name));
@@ -156,7 +184,7 @@ fn where_extended_protection_was_not_seen_nothing_is_judged() {
     let mut organisation = healthy(2);
     let own = other(&mut organisation);
     let source = wire(&mut organisation);
-    let looks = [look(HOST, 443, "tls", Some(own), source)];
+    let looks = [look(HOST, 443, "https", Some(own), source)];
     organisation.inventory.organisation.presented = Listing::of(looks, source, false);
     let diagnosis = organisation.diagnose_by(&Policy::default());
     assert_eq!(diagnosis.findings, []);

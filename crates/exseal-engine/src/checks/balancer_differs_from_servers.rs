@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use exseal_model::inventory::Presented;
+use exseal_model::inventory::Presentation;
 use exseal_model::{Severity, Slot, Thumbprint};
 
 use super::front_end_lacks_names::wanted_names;
@@ -20,12 +20,17 @@ pub(super) const CHECK: Check = Check {
 
 fn run(context: &Context<'_>, report: &mut Report) {
     for look in &context.inventory.organisation.presented {
-        if look.port != 443 {
+        let is_server = context
+            .inventory
+            .servers
+            .iter()
+            .any(|server| server.is_called(&look.host));
+        if look.port != 443 || is_server {
             continue;
         }
         let Some(leaf) = look.leaf.value() else { continue };
         // Sent without a name it may be another site's; what clients see is what comes for the name.
-        if look.server_name.is_empty() {
+        if look.asked.is_empty() {
             continue;
         }
         lacks_name(context, report, look, *leaf);
@@ -33,18 +38,18 @@ fn run(context: &Context<'_>, report: &mut Report) {
     }
 }
 
-fn lacks_name(context: &Context<'_>, report: &mut Report, look: &Presented, leaf: Thumbprint) {
+fn lacks_name(context: &Context<'_>, report: &mut Report, look: &Presentation, leaf: Thumbprint) {
     let Some(certificate) = context.inventory.certificate(leaf) else {
         return;
     };
-    if certificate.covers(&look.server_name) {
+    if certificate.covers(&look.asked) {
         return;
     }
     report
         .find(Severity::Error)
         .variant("lacks-name")
-        .slot(&Slot::Balancer(look.server_name.clone()))
-        .with("name", &look.server_name)
+        .slot(&Slot::Balancer(look.asked.clone()))
+        .with("name", &look.asked)
         .with("presented", leaf)
         .with("names", certificate.names().join(", "))
         .saw_value(
@@ -55,13 +60,13 @@ fn lacks_name(context: &Context<'_>, report: &mut Report, look: &Presented, leaf
         .say();
 }
 
-fn differs(context: &Context<'_>, report: &mut Report, look: &Presented, leaf: Thumbprint) {
+fn differs(context: &Context<'_>, report: &mut Report, look: &Presentation, leaf: Thumbprint) {
     let mut behind: BTreeSet<Thumbprint> = BTreeSet::new();
     let mut servers = Vec::new();
     let mut protection: Option<&str> = None;
     let mut unseen = false;
     for (at, server) in context.servers() {
-        if !wanted_names(context, server).contains_key(&look.server_name) {
+        if !wanted_names(context, server).contains_key(&look.asked) {
             continue;
         }
         let general = context.slots_of(at).find(|one| {
@@ -81,7 +86,7 @@ fn differs(context: &Context<'_>, report: &mut Report, look: &Presented, leaf: T
             }
         }
     }
-    let slot = Slot::Balancer(look.server_name.clone());
+    let slot = Slot::Balancer(look.asked.clone());
     if behind.is_empty() || behind.contains(&leaf) {
         return;
     }
@@ -99,7 +104,7 @@ fn differs(context: &Context<'_>, report: &mut Report, look: &Presented, leaf: T
     };
     draft
         .slot(&slot)
-        .with("name", &look.server_name)
+        .with("name", &look.asked)
         .with("presented", leaf)
         .with("behind", shown.join(", "))
         .with("servers", servers.join(", "))

@@ -1,6 +1,6 @@
 //! A port presents another certificate than the configuration of its server leads to.
 
-use exseal_model::inventory::{Presented, ReceiveConnector, Server};
+use exseal_model::inventory::{Presentation, ReceiveConnector, Server};
 use exseal_model::{Severity, Slot, Thumbprint};
 
 use super::{Check, Context, Report};
@@ -18,7 +18,8 @@ pub(super) const CHECK: Check = Check {
 fn run(context: &Context<'_>, report: &mut Report) {
     for (at, server) in context.servers() {
         let slots: Vec<&SlotUse> = context.slots_of(at).collect();
-        for look in &server.presented {
+        let looks = context.inventory.organisation.presented.iter();
+        for look in looks.filter(|look| server.is_called(&look.host)) {
             let Some(leaf) = look.leaf.value() else { continue };
             let candidates = expected(server, &slots, look);
             // Several connectors may answer on a port, by who connects: one that fits is enough.
@@ -57,7 +58,7 @@ fn run(context: &Context<'_>, report: &mut Report) {
 }
 
 /// The slots that may answer a look at a port, the likeliest first.
-fn expected<'s>(server: &Server, slots: &[&'s SlotUse], look: &Presented) -> Vec<&'s SlotUse> {
+fn expected<'s>(server: &Server, slots: &[&'s SlotUse], look: &Presentation) -> Vec<&'s SlotUse> {
     let of = |wanted: &dyn Fn(&Slot) -> bool| -> Vec<&'s SlotUse> {
         slots.iter().copied().filter(|one| wanted(&one.slot)).collect()
     };
@@ -67,15 +68,19 @@ fn expected<'s>(server: &Server, slots: &[&'s SlotUse], look: &Presented) -> Vec
         }
         _ => false,
     };
-    let mut web = Vec::new();
-    if !look.server_name.is_empty() {
-        web = of(&|slot| bound(slot, &look.server_name));
+    let mut web: Vec<&SlotUse> = Vec::new();
+    if !look.asked.is_empty() {
+        web = of(&|slot| bound(slot, &look.asked));
     }
     if web.is_empty() {
         web = of(&|slot| bound(slot, ""));
     }
     if !web.is_empty() {
         return web;
+    }
+    // By that command servers show each other what the directory says of them.
+    if look.protocol == "smtp-anonymous" {
+        return of(&|slot| *slot == Slot::InternalTransport);
     }
     match look.port {
         110 | 995 => return of(&|slot| *slot == Slot::Pop),

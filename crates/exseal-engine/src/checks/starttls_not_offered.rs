@@ -73,9 +73,9 @@ fn run(context: &Context<'_>, report: &mut Report) {
 /// Ports that were asked and did not offer it, where the connector is to.
 fn on_the_wire(context: &Context<'_>, report: &mut Report) {
     for (_, server) in context.servers() {
-        for look in &server.presented {
-            let smtp = look.protocol.value().is_some_and(|protocol| protocol == "smtp");
-            if !smtp || look.offers_tls.value() != Some(&false) {
+        let looks = context.inventory.organisation.presented.iter();
+        for look in looks.filter(|look| look.protocol == "smtp" && server.is_called(&look.host)) {
+            if look.outcome.value().map(String::as_str) != Some("not-offered") {
                 continue;
             }
             let connector = server.receive_connectors.iter().find(|connector| {
@@ -103,7 +103,7 @@ fn on_the_wire(context: &Context<'_>, report: &mut Report) {
                 .saw_value(
                     context.inventory,
                     &format!("STARTTLS on {}:{}", look.host, look.port),
-                    &look.offers_tls,
+                    &look.outcome,
                 )
                 .say();
         }

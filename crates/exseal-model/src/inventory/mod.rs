@@ -25,7 +25,7 @@ pub use server::{
 pub use store::{Store, StoreEntry};
 pub use tool::{HealthChecker, JudgedCertificate, JudgedConnector};
 pub use transport::{ClientAccessProtocol, Queue, ReceiveConnector, SendConnector};
-pub use wire::Presented;
+pub use wire::{Presentation, ResolvedName};
 
 use crate::{Certificate, Merge, Source, SourceId, Thumbprint};
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::server::WayIn;
 use super::transport::SendConnector;
-use super::wire::Presented;
+use super::wire::{Presentation, ResolvedName};
 use crate::{Thumbprint, keyed, record};
 
 record! {
@@ -36,8 +36,10 @@ record! {
             partner_applications: PartnerApplication,
             /// The ways in that belong to no server and were tried by a live look: the directory.
             ways_in: WayIn,
-            /// What names presented that are no server's own: a balancer's, Autodiscover's.
-            presented: Presented,
+            /// What hosts presented to a client.
+            presented: Presentation,
+            /// How names resolve.
+            resolved: ResolvedName,
         }
         parts {
             /// The OAuth configuration.

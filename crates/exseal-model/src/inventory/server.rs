@@ -10,7 +10,6 @@ use super::iis::{AppPool, HttpSysEntry, VirtualDirectory, WebSite};
 use super::store::{Store, StoreEntry};
 use super::tool::HealthChecker;
 use super::transport::{ClientAccessProtocol, Queue, ReceiveConnector};
-use super::wire::Presented;
 use crate::build::Product;
 use crate::{Build, Channel, Listing, Thumbprint, keyed, record};
 
@@ -126,8 +125,6 @@ record! {
             disks: Disk,
             /// The ways in that were tried on it, by a live look.
             ways_in: WayIn,
-            /// What its endpoints presented to a client.
-            presented: Presented,
         }
         parts {
             /// POP3.
