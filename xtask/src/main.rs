@@ -11,6 +11,7 @@ mod ci;
 mod collector;
 mod coverage;
 mod directory;
+mod discover;
 mod edges;
 mod facts;
 mod fuzz;

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use super::{Passed, Step};
 use crate::{
-    Failure, Result, auth_decisions, collector, coverage, directory, edges, facts, fuzz, map, page,
+    Failure, Result, auth_decisions, collector, coverage, directory, discover, edges, facts, fuzz, map, page,
     powershell, readme, replay, sample, schema, setup, workspace,
 };
 
@@ -63,6 +63,11 @@ pub(super) const STEPS: &[Step] = &[
         "directory",
         "the directory channel against a Samba AD with an Exchange-like tree",
         asked_directory,
+    ),
+    step(
+        "discover",
+        "a live look at servers that others' libraries make, healthy and broken",
+        discovered,
     ),
     step("fuzz", "each fuzz target for ten seconds", fuzz),
     step("deny", "licences, bans and sources of dependencies", deny),
@@ -295,6 +300,10 @@ fn looked_at() -> Result<Passed> {
 
 fn asked_directory() -> Result<Passed> {
     directory::check().map(Passed::from)
+}
+
+fn discovered() -> Result<Passed> {
+    discover::check().map(Passed::from)
 }
 
 fn facts() -> Result<Passed> {

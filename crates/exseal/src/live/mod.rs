@@ -38,7 +38,6 @@ struct Looking {
     here: Option<String>,
     bounds: Bounds,
     at: Timestamp,
-    organisation: visits::Claim,
     refusals: visits::Refusals,
     done: AtomicUsize,
 }
@@ -81,7 +80,6 @@ pub(crate) fn look(
             directory,
             here,
             at,
-            organisation: visits::Claim::default(),
             refusals: visits::Refusals::default(),
             done: AtomicUsize::new(0),
         };
@@ -109,10 +107,10 @@ impl Looking {
             return Err(self.nobody(&seen));
         }
         self.keep_wanted(&mut seen);
-        let before = seen.len();
-        seen.extend(Arc::clone(&self).visit_all(hosts).await);
+        seen.extend(Arc::clone(&self).visit_all(hosts.clone()).await);
+        seen.extend(self.ask_organisation(&hosts, &seen).await);
         // One channel that answered is enough: what the others lack is said with its reason.
-        if before == 0 || !seen.iter().any(has_answer) {
+        if !seen.iter().any(has_answer) {
             return Err(self.nobody(&seen));
         }
         Ok(seen)

@@ -1,6 +1,5 @@
 //! What is asked of one server, channel by channel.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use exseal_exchange::live::{self, Asked, Bounds, Door, Read, Shut, Visit};
@@ -11,23 +10,6 @@ use exseal_model::{Channel, Inventory, Observed, SourceId};
 use super::host::Host;
 use super::{Looking, way_in};
 use crate::command_error::CommandError;
-
-/// Who asks what belongs to the organisation as a whole: the first server that answers, and the next one if it breaks.
-#[derive(Default)]
-pub(super) struct Claim(Mutex<bool>);
-
-impl Claim {
-    /// Takes the claim; false: another has it or has done it.
-    fn take(&self) -> bool {
-        let mut taken = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        !std::mem::replace(&mut *taken, true)
-    }
-
-    /// Gives it back: what was asked is not known.
-    fn give_back(&self) {
-        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = false;
-    }
-}
 
 /// How often a password was refused. One that is wrong, sent to every server, would lock the account.
 #[derive(Default)]
@@ -117,23 +99,44 @@ impl Looking {
             address: &address,
             at: self.at,
         };
-        let mut seen = Vec::new();
-        let own = live::server(&mut visit, asked, &host.name, host.edge).await;
-        let mut broken = own.broken.clone();
-        let mut answered = own.answered;
-        seen.push(own.inventory);
-        if broken.is_none() && self.organisation.take() {
-            let read = live::organisation(&mut visit, asked).await;
-            if read.broken.is_some() {
-                self.organisation.give_back();
-            }
-            broken = read.broken;
-            answered += read.answered;
-            seen.push(read.inventory);
-        }
+        let Read {
+            inventory,
+            broken,
+            answered,
+        } = live::server(&mut visit, asked, &host.name, host.edge).await;
         visit.close().await;
-        seen.push(self.told(host, Channel::Exchange, &address, answered, broken.as_deref()));
-        seen
+        vec![
+            inventory,
+            self.told(host, Channel::Exchange, &address, answered, broken.as_deref()),
+        ]
+    }
+
+    /// Asks what belongs to the organisation as a whole of the first server, in their order, whose Exchange shell was
+    /// open: always the same one, so that two looks give the same inventory.
+    pub(super) async fn ask_organisation(&self, hosts: &[Host], seen: &[Inventory]) -> Option<Inventory> {
+        let is_open = |host: &&Host| {
+            seen.iter()
+                .filter_map(|inventory| inventory.server(&host.name))
+                .flat_map(|server| &server.ways_in)
+                .any(|way| way.channel == Channel::Exchange && way.open.value() == Some(&true))
+        };
+        for host in hosts.iter().filter(is_open) {
+            let endpoint = self.visitor.endpoint(Door::Exchange, &host.full);
+            let address = endpoint.url();
+            let Ok(mut visit) = self.open(endpoint).await else {
+                continue;
+            };
+            let asked = Asked {
+                address: &address,
+                at: self.at,
+            };
+            let read = live::organisation(&mut visit, asked).await;
+            visit.close().await;
+            if read.answered > 0 {
+                return Some(read.inventory);
+            }
+        }
+        None
     }
 
     async fn by_server(&self, host: &Host) -> Vec<Inventory> {
