@@ -215,6 +215,11 @@ impl Connect {
         self.places.get(&key(name))
     }
 
+    /// Every name that is somewhere else, in lower case and in order.
+    pub fn places(&self) -> impl Iterator<Item = (&str, &Place)> {
+        self.places.iter().map(|(name, place)| (name.as_str(), place))
+    }
+
     /// What to connect to for a port of a name: an address or name, and a port.
     #[must_use]
     pub fn to(&self, name: &str, port: u16) -> (String, u16) {

@@ -42,8 +42,32 @@ pub fn trusted(chain: &[Vec<u8>], roots: &RootCertStore, now: Timestamp) -> Resu
     let seconds = u64::try_from(now.as_second()).unwrap_or_default();
     let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
     let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
-    verify_server_cert_signed_by_trust_anchor(&parsed, roots, &intermediates, at, algorithms.all)
-        .map_err(words)
+    let verified =
+        verify_server_cert_signed_by_trust_anchor(&parsed, roots, &intermediates, at, algorithms.all);
+    match verified {
+        Ok(()) => Ok(()),
+        Err(error) => match Certificate::from_der(leaf) {
+            Ok(own) if own.self_signed && !is_root(&der, roots) => {
+                Err("it is self-signed and not among the roots".to_owned())
+            }
+            // What stands among the roots itself is trusted, as Windows and browsers have it.
+            Ok(own) if own.self_signed && own.not_before <= now && now <= own.not_after => Ok(()),
+            _ => Err(words(error)),
+        },
+    }
+}
+
+/// Whether a certificate is itself one of the roots, by name and key.
+fn is_root(der: &CertificateDer<'_>, roots: &RootCertStore) -> bool {
+    let mut alone = RootCertStore::empty();
+    if alone.add(der.clone().into_owned()).is_err() {
+        return false;
+    }
+    alone.roots.iter().any(|own| {
+        roots.roots.iter().any(|root| {
+            root.subject == own.subject && root.subject_public_key_info == own.subject_public_key_info
+        })
+    })
 }
 
 fn words(error: rustls::Error) -> String {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 /// The roots trust is judged by. Public data.
 #[derive(Clone, Debug)]
@@ -52,6 +53,24 @@ impl Roots {
             },
             problems,
         )
+    }
+}
+
+impl Roots {
+    /// The certificates of a PEM file, in DER.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it; a file without any certificate is wrong.
+    pub fn from_pem(pem: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+        let found: Result<Vec<Vec<u8>>, _> = CertificateDer::pem_slice_iter(pem)
+            .map(|one| one.map(|der| der.to_vec()))
+            .collect();
+        let found = found.map_err(|error| error.to_string())?;
+        if found.is_empty() {
+            return Err("found none".to_owned());
+        }
+        Ok(found)
     }
 }
 

@@ -20,6 +20,13 @@ use crate::live::LiveArgs;
 #[derive(Clone, Debug)]
 pub(crate) struct From(Given);
 
+impl From {
+    /// What was typed.
+    pub(crate) const fn given(&self) -> &Given {
+        &self.0
+    }
+}
+
 impl FromStr for From {
     type Err = String;
 

@@ -10,6 +10,7 @@ mod discover;
 mod explain;
 mod forecast;
 mod inspect;
+mod probe;
 mod report;
 mod schema;
 
@@ -75,6 +76,7 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Discover(discover::DiscoverArgs),
     Diagnose(diagnose::DiagnoseArgs),
+    Probe(probe::ProbeArgs),
     Auth(auth::AuthArgs),
     Forecast(forecast::ForecastArgs),
     Diff(diff::DiffArgs),
@@ -95,6 +97,7 @@ impl Command {
             Self::Inspect(_) => info_span!("inspect"),
             Self::Discover(_) => info_span!("discover"),
             Self::Diagnose(_) => info_span!("diagnose"),
+            Self::Probe(_) => info_span!("probe"),
             Self::Auth(_) => info_span!("auth_status"),
             Self::Forecast(_) => info_span!("forecast"),
             Self::Diff(_) => info_span!("diff"),
@@ -116,6 +119,8 @@ pub(crate) enum Outcome {
     Done,
     /// Findings, where the exit code was asked to tell.
     Findings,
+    /// What a monitoring plug-in ends with.
+    Plugin(u8),
 }
 
 /// Runs a command to its exit code.
@@ -129,6 +134,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Inspect(args) => inspect::run(&context, args),
         Command::Discover(args) => discover::run(&context, args),
         Command::Diagnose(args) => diagnose::run(&context, args),
+        Command::Probe(args) => probe::run(&context, args),
         Command::Auth(args) => auth::run(&context, args),
         Command::Forecast(args) => forecast::run(&context, args),
         Command::Diff(args) => diff::run(&context, args),
@@ -143,6 +149,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     match outcome {
         Ok(Outcome::Done) => ExitCode::from(DONE),
         Ok(Outcome::Findings) => ExitCode::from(FINDINGS),
+        Ok(Outcome::Plugin(code)) => ExitCode::from(code),
         Err(error) => {
             error.report(&context);
             ExitCode::from(error.code())

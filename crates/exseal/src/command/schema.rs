@@ -13,7 +13,7 @@ use crate::context::Context;
 #[derive(Args, Debug)]
 #[command(hide = true)]
 pub(crate) struct SchemaArgs {
-    /// auth-status, checks, diagnose, diff, forecast, inspect, inventory or report
+    /// auth-status, checks, diagnose, diff, forecast, inspect, inventory, probe or report
     #[arg(required_unless_present = "all")]
     name: Option<String>,
 
@@ -34,6 +34,7 @@ pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
         ("diff", of::<exseal_engine::Difference>()),
         ("forecast", of::<exseal_engine::Forecast>()),
         ("inspect", of::<crate::view::inspect::Inspected>()),
+        ("probe", of::<crate::view::probe::Probed>()),
         ("report", of::<crate::view::report::Report>()),
         ("inventory", of::<exseal_model::Inventory>()),
     ]

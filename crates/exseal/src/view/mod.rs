@@ -10,4 +10,5 @@ mod inspect_schema;
 pub(crate) mod matrix;
 pub(crate) mod page;
 pub(crate) mod paint;
+pub(crate) mod probe;
 pub(crate) mod report;
