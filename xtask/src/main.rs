@@ -18,6 +18,7 @@ mod fuzz;
 mod map;
 mod page;
 mod powershell;
+mod probe_peers;
 mod readme;
 mod replay;
 mod sample;

@@ -13,7 +13,7 @@ use exseal_model::Severity;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::dnssec::Proof;
+use hickory_resolver::proto::dnssec::{Proof, TrustAnchors};
 use hickory_resolver::proto::rr::{RData, Record, RecordType};
 use hickory_resolver::{Resolver, TokioResolver};
 use jiff::Timestamp;
@@ -178,7 +178,25 @@ struct Asker {
 }
 
 impl Asker {
-    fn new(server: Option<SocketAddr>, wanted: &Wanted) -> Result<Self, NetError> {
+    async fn new(server: Option<SocketAddr>, wanted: &Wanted) -> Result<Self, String> {
+        let anchors = match &wanted.trust_anchor {
+            None => None,
+            Some(path) => {
+                let anchors = TrustAnchors::from_file(path)
+                    .map_err(|error| format!("{}: expected DNSKEY or DS records: {error}", path.display()))?;
+                Some(Arc::new(anchors))
+            }
+        };
+        Self::with(server, wanted, anchors)
+            .await
+            .map_err(|error| error.to_string())
+    }
+
+    async fn with(
+        server: Option<SocketAddr>,
+        wanted: &Wanted,
+        anchors: Option<Arc<TrustAnchors>>,
+    ) -> Result<Self, NetError> {
         let make = |prove: bool| {
             let mut builder = match server {
                 None => TokioResolver::builder_tokio()?,
@@ -196,10 +214,10 @@ impl Asker {
             options.timeout = wanted.patience;
             options.attempts = 1;
             options.validate = prove;
-            if prove {
-                options.trust_anchor = wanted.trust_anchor.clone();
+            match &anchors {
+                Some(anchors) if prove => builder.with_trust_anchor(Arc::clone(anchors)).build(),
+                _ => builder.build(),
             }
-            builder.build()
         };
         Ok(Self {
             label: server.map_or_else(
@@ -210,7 +228,11 @@ impl Asker {
                 },
             ),
             plain: make(false)?,
-            proving: make(true).ok(),
+            // A resolver that does not pass on the keys of the root proves nothing, and disproves nothing.
+            proving: match make(true).ok() {
+                Some(resolver) if anchored(&resolver, wanted).await => Some(resolver),
+                _ => None,
+            },
         })
     }
 
@@ -225,6 +247,9 @@ impl Asker {
             let records = of_kind(lookup.answers(), kind);
             let dnssec = Dnssec::of(&records);
             return (Ok(records), dnssec);
+        }
+        if let Some(Err(error)) = &proven {
+            tracing::debug!(name, kind = %kind, %error, "Records cannot be proven");
         }
         let bogus = matches!(&proven, Some(Err(error)) if !error.is_no_records_found() && !error.is_nx_domain() && !is_silence(error));
         match self.plain.lookup(name.as_str(), kind).await {
@@ -304,6 +329,25 @@ impl Asker {
     }
 }
 
+/// Whether the keys of the trust anchors' zone are told and fit them.
+async fn anchored(resolver: &TokioResolver, wanted: &Wanted) -> bool {
+    let zone = wanted
+        .trust_anchor
+        .as_ref()
+        .and_then(|path| std::fs::read_to_string(path).ok())
+        .and_then(|text| {
+            let first = text
+                .lines()
+                .find(|line| !line.trim().is_empty() && !line.starts_with(';'))?;
+            first.split_whitespace().next().map(str::to_owned)
+        })
+        .unwrap_or_else(|| ".".to_owned());
+    match resolver.lookup(zone.as_str(), RecordType::DNSKEY).await {
+        Ok(lookup) => Dnssec::of(&of_kind(lookup.answers(), RecordType::DNSKEY)) == Dnssec::Secure,
+        Err(_) => false,
+    }
+}
+
 fn of_kind(answers: &[Record], kind: RecordType) -> Vec<Record> {
     answers
         .iter()
@@ -332,11 +376,11 @@ pub async fn look(
 ) -> Result<Names, String> {
     let mut askers = Vec::new();
     for server in std::iter::once(None).chain(wanted.resolvers.iter().copied().map(Some)) {
-        match Asker::new(server, wanted) {
+        match Asker::new(server, wanted).await {
             Ok(asker) => askers.push(Arc::new(asker)),
             // Without a configuration of its own the system has nothing to say; another resolver still has.
             Err(_) if server.is_none() && !wanted.resolvers.is_empty() => {}
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return Err(error),
         }
     }
     let mut names = Names::default();

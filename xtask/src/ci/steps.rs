@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use super::{Passed, Step};
 use crate::{
     Failure, Result, auth_decisions, collector, coverage, directory, discover, edges, facts, fuzz, map, page,
-    powershell, readme, replay, sample, schema, setup, workspace,
+    powershell, probe_peers, readme, replay, sample, schema, setup, workspace,
 };
 
 /// All steps. A new check is one line here and, where it is long, one file of this crate.
@@ -68,6 +68,11 @@ pub(super) const STEPS: &[Step] = &[
         "discover",
         "a live look at servers that others' libraries make, healthy and broken",
         discovered,
+    ),
+    step(
+        "probe-peers",
+        "the probe against nginx, postfix, dovecot, BIND, old and hostile servers",
+        probed,
     ),
     step("fuzz", "each fuzz target for ten seconds", fuzz),
     step("deny", "licences, bans and sources of dependencies", deny),
@@ -304,6 +309,10 @@ fn asked_directory() -> Result<Passed> {
 
 fn discovered() -> Result<Passed> {
     discover::check().map(Passed::from)
+}
+
+fn probed() -> Result<Passed> {
+    probe_peers::check().map(Passed::from)
 }
 
 fn facts() -> Result<Passed> {

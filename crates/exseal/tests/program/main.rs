@@ -10,6 +10,7 @@
 mod conform;
 mod manners;
 mod outputs;
+mod probe;
 mod recorded;
 mod reference;
 mod report;
