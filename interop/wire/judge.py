@@ -199,7 +199,7 @@ def merged(judge, certificates):
 
 
 def main():
-    folder, exseal = Path(sys.argv[1]), sys.argv[2]
+    folder, exseal = Path(sys.argv[1]).resolve(), sys.argv[2]
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     folder.chmod(0o755)

@@ -4,6 +4,7 @@
 
 mod decode;
 mod judge;
+mod probe;
 
 use clap::{Args, Subcommand};
 
@@ -23,6 +24,8 @@ enum Bench {
     Decode(decode::DecodeArgs),
     /// Judge inventories of up to 1,000 servers, part by part
     Judge(judge::JudgeArgs),
+    /// Look at 1,000 endpoints beside sslyze, blackbox_exporter and openssl
+    Probe(probe::ProbeArgs),
 }
 
 pub(crate) fn run(args: &BenchArgs) -> Result {
@@ -33,6 +36,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result {
     match &args.name {
         Bench::Decode(args) => decode::run(args),
         Bench::Judge(args) => judge::run(args),
+        Bench::Probe(args) => probe::run(args),
     }
 }
 
