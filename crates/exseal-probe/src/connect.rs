@@ -12,6 +12,8 @@ use crate::{Options, Target};
 
 /// Addresses of a name that are tried.
 const TRIED: usize = 6;
+/// Addresses of a name that are looked at where every one is wanted.
+const EACH: usize = 32;
 
 /// Connects to the first address of the target that answers, in the resolver's order.
 pub(crate) async fn connect(
@@ -52,7 +54,29 @@ pub(crate) async fn connect(
     Err(worst)
 }
 
+/// The target once for each address of its name, IPv4 and IPv6; as it is where there is one, or none is known.
+pub(crate) async fn at_each_address(target: Target, options: &Options) -> Vec<Target> {
+    let found = timeout(options.deadline, addresses(&target, options)).await;
+    let Ok(Ok(found)) = found else {
+        return vec![target];
+    };
+    let mut places: Vec<std::net::IpAddr> = found.iter().map(SocketAddr::ip).collect();
+    places.sort();
+    places.dedup();
+    if places.len() < 2 {
+        return vec![target];
+    }
+    let at = |place| Target {
+        at: Some(place),
+        ..target.clone()
+    };
+    places.into_iter().take(EACH).map(at).collect()
+}
+
 async fn addresses(target: &Target, options: &Options) -> Result<Vec<SocketAddr>, Outcome> {
+    if let Some(address) = target.at {
+        return Ok(vec![SocketAddr::new(address, target.port)]);
+    }
     if let Some(place) = options.place(&target.host, target.port) {
         return Ok(vec![place]);
     }

@@ -142,6 +142,18 @@ pub fn remarks(sighting: &Sighting, policy: &Policy) -> Vec<Remark> {
         }
         other => say(Severity::Error, "no-answer", other.to_string()),
     }
+    // A firewall that inspects mail overwrites what it does not want to be used.
+    if sighting
+        .offered
+        .iter()
+        .any(|offer| offer.len() >= 8 && offer.bytes().all(|byte| matches!(byte, b'X' | b'A')))
+    {
+        say(
+            Severity::Warning,
+            "offers-overwritten",
+            "something between here and the server overwrites what it offers (XXXX…): a firewall that inspects mail".to_owned(),
+        );
+    }
     if let Some(presented) = &sighting.presented {
         of_presented(sighting, presented, policy, &mut say);
     }
@@ -169,6 +181,70 @@ pub fn remarks(sighting: &Sighting, policy: &Policy) -> Vec<Remark> {
     }
     said.sort_by_key(|remark| std::cmp::Reverse(remark.severity));
     said
+}
+
+/// Adds to the looks at several addresses of one name what differs between them: clients get the one or the other.
+pub fn compare(sightings: &mut [Sighting]) {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    type Place = (String, u16, Protocol, Option<String>);
+    let place = |sighting: &Sighting| -> Place {
+        let target = &sighting.target;
+        (
+            target.host.clone(),
+            target.port,
+            target.protocol,
+            sighting.asked.clone(),
+        )
+    };
+    let mut leaves: BTreeMap<Place, BTreeSet<(String, String)>> = BTreeMap::new();
+    for sighting in sightings.iter().filter(|sighting| sighting.target.at.is_some()) {
+        let shows = match sighting
+            .presented
+            .as_ref()
+            .and_then(|presented| presented.chain.first())
+        {
+            Some(leaf) => leaf.thumbprint.to_string(),
+            None => sighting.outcome.to_string(),
+        };
+        let address = sighting
+            .target
+            .at
+            .map(|address| address.to_string())
+            .unwrap_or_default();
+        leaves
+            .entry(place(sighting))
+            .or_default()
+            .insert((shows, address));
+    }
+    for sighting in sightings {
+        let Some(all) = leaves
+            .get(&place(sighting))
+            .filter(|_| sighting.target.at.is_some())
+        else {
+            continue;
+        };
+        let different: BTreeSet<&str> = all.iter().map(|(shows, _)| shows.as_str()).collect();
+        if different.len() < 2 {
+            continue;
+        }
+        let told: Vec<String> = all
+            .iter()
+            .map(|(shows, address)| format!("{address}: {shows}"))
+            .collect();
+        sighting.remarks.push(Remark {
+            severity: Severity::Warning,
+            name: "addresses-differ".to_owned(),
+            text: format!(
+                "the addresses of {} differ: {}",
+                sighting.target.host,
+                told.join("; ")
+            ),
+        });
+        sighting
+            .remarks
+            .sort_by_key(|remark| std::cmp::Reverse(remark.severity));
+    }
 }
 
 fn of_presented(

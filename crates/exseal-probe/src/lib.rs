@@ -9,6 +9,7 @@
 
 mod connect;
 pub mod dialogue;
+mod dns;
 pub mod flight;
 pub mod handshake;
 mod health;

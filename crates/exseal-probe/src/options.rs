@@ -113,6 +113,8 @@ pub struct Options {
     pub each: usize,
     /// Which name is asked for.
     pub asked: Asked,
+    /// Whether every address of a name is looked at, rather than the first that answers.
+    pub every_address: bool,
     /// Whether each of TLS 1.0 to 1.3 is asked for, one connection each. Watched by intrusion detection and Schannel's log.
     pub versions: bool,
     /// Whether the healthcheck pages of https targets are fetched, over the connection of the look.
@@ -144,6 +146,7 @@ impl Default for Options {
             sockets: 256,
             each: 2,
             asked: Asked::Name,
+            every_address: false,
             versions: false,
             healthcheck: false,
             greeting: "probe.exseal.invalid".to_owned(),

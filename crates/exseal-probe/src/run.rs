@@ -14,6 +14,7 @@ use crate::{Asked, Options, Sighting, Target, handshake, judge};
 
 /// Looks at every target; the sightings come in the order of the targets (two for one where both ways of asking are wanted).
 ///
+/// Where every address of a name is looked at, what differs between them is among the remarks; see [`judge::compare`].
 /// Never fails as a whole: what cannot be looked at is a sighting that says so. Takes at most
 /// `deadline × (retries + 1)` a target, plus waiting for sockets and for other targets of its host; a sweep of versions
 /// adds four deadlines. Needs a tokio runtime with time and IO.
@@ -24,7 +25,9 @@ pub async fn probe(targets: Vec<Target>, options: Options, policy: Policy, now: 
     })
     .await;
     found.sort_by_key(|(at, _)| *at);
-    found.into_iter().map(|(_, sighting)| sighting).collect()
+    let mut sightings: Vec<Sighting> = found.into_iter().map(|(_, sighting)| sighting).collect();
+    judge::compare(&mut sightings);
+    sightings
 }
 
 type Queue = Arc<Mutex<std::vec::IntoIter<(usize, Target, Option<String>)>>>;
@@ -37,6 +40,15 @@ pub async fn probe_each(
     now: Timestamp,
     mut each: impl FnMut(usize, Sighting),
 ) {
+    let targets = if options.every_address {
+        let mut each = Vec::new();
+        for target in targets {
+            each.extend(crate::connect::at_each_address(target, &options).await);
+        }
+        each
+    } else {
+        targets
+    };
     let looks = targets.into_iter().flat_map(|target| {
         let name = target.wanted_name().map(str::to_owned);
         let asked = match (options.asked, name) {

@@ -9,7 +9,7 @@ use crate::sighting::{Outcome, Sighting};
 /// What was seen as an inventory of its own, to be merged with others; the certificates are in it.
 ///
 /// `seen_from` names the place in a person's words and stays with every value; empty: where the inventory is used.
-/// Repeatable: the same sightings give the same inventory. One look at a host, port, protocol and name is kept, the last.
+/// Repeatable: the same sightings give the same inventory.
 #[must_use]
 pub fn inventory(sightings: &[Sighting], names: &Names, seen_from: &str) -> Inventory {
     let mut inventory = Inventory::default();
@@ -40,10 +40,16 @@ pub fn inventory(sightings: &[Sighting], names: &Names, seen_from: &str) -> Inve
             source,
             complete: false,
         });
-        presented.items.retain(|other: &Presentation| {
-            exseal_model::Keyed::key(other) != exseal_model::Keyed::key(&item)
-        });
-        presented.items.push(item);
+        // Looks at several addresses of one name: all are kept, and what disagrees is seen.
+        let key = exseal_model::Keyed::key(&item);
+        match presented
+            .items
+            .iter_mut()
+            .find(|other: &&mut Presentation| exseal_model::Keyed::key(*other) == key)
+        {
+            Some(other) => exseal_model::Merge::merge(other, item),
+            None => presented.items.push(item),
+        }
     }
     inventory.organisation.presented = presented;
 

@@ -153,6 +153,9 @@ pub struct Target {
     /// The name to ask for (SNI) and to hold the certificate against; left out: `host`, where it is a name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The one address to connect to; left out: the first of the name that answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<std::net::IpAddr>,
 }
 
 /// A text that is no target.
@@ -180,6 +183,7 @@ impl Target {
             port,
             protocol: Protocol::usual(port),
             name: None,
+            at: None,
         }
     }
 
@@ -277,6 +281,9 @@ impl fmt::Display for Target {
         }
         if self.protocol != Protocol::usual(self.port) {
             write!(f, "/{}", self.protocol)?;
+        }
+        if let Some(address) = self.at {
+            write!(f, " at {address}")?;
         }
         Ok(())
     }

@@ -50,7 +50,11 @@ fn acceptor(certificate: &rcgen::Certificate, key: &KeyPair) -> TlsAcceptor {
 
 /// A server of TLS; counts how many connections were open at one time at most, and in all.
 async fn serve(acceptor: TlsAcceptor) -> (SocketAddr, Arc<AtomicUsize>, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    serve_at(acceptor, "127.0.0.1:0").await
+}
+
+async fn serve_at(acceptor: TlsAcceptor, place: &str) -> (SocketAddr, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind(place).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (open, most, all) = (
         Arc::new(AtomicUsize::new(0)),
@@ -276,4 +280,29 @@ async fn a_silent_server_ends_with_the_deadline_and_says_where() {
     assert_eq!(sighting.outcome, Outcome::TimedOut { during });
     assert_eq!(sighting.attempts, 3);
     drop(listener);
+}
+
+#[tokio::test]
+async fn what_differs_between_the_addresses_of_a_name_is_said() {
+    let (one, one_key) = certificate(&[NAME]);
+    let (other, other_key) = certificate(&[NAME]);
+    let (first, _, _) = serve(acceptor(&one, &one_key)).await;
+    let port = first.port();
+    serve_at(acceptor(&other, &other_key), &format!("127.0.0.2:{port}")).await;
+    let targets: Vec<Target> = ["127.0.0.1", "127.0.0.2"]
+        .into_iter()
+        .map(|address| {
+            let mut target = Target::new(NAME, port).by(Protocol::Tls);
+            target.at = Some(address.parse().unwrap());
+            target
+        })
+        .collect();
+    let roots = [one.der().to_vec(), other.der().to_vec()];
+    let found = probe(targets, options(&[], &roots), Policy::default(), now()).await;
+    for sighting in &found {
+        assert_eq!(said(sighting), [(Severity::Warning, "addresses-differ")]);
+    }
+    let inventory = exseal_probe::inventory(&found, &Names::default(), "");
+    assert_eq!(inventory.organisation.presented.items.len(), 1);
+    assert!(inventory.organisation.presented.items[0].leaf.disagrees());
 }

@@ -104,6 +104,10 @@ struct How {
     #[arg(long, help_heading = HOW)]
     without_sni: bool,
 
+    /// Look at every address of a name, IPv4 and IPv6, instead of the first that answers
+    #[arg(long, help_heading = HOW)]
+    every_address: bool,
+
     /// Try TLS 1.0, 1.1, 1.2 and 1.3 one by one; intrusion detection and Schannel's log may notice
     #[arg(long, help_heading = HOW)]
     versions: bool,
@@ -317,6 +321,7 @@ impl ProbeArgs {
         } else {
             Asked::Name
         };
+        options.every_address = self.how.every_address;
         options.versions = self.how.versions;
         options.healthcheck = self.how.healthcheck;
         options.roots = Some(roots);

@@ -133,6 +133,11 @@ fn line(out: &mut String, sighting: &Sighting, wide: usize, context: &Context) {
         }
         None => (sighting.outcome.to_string(), String::new()),
     };
+    let at = sighting
+        .target
+        .at
+        .map_or_else(String::new, |address| format!("  at {address}"));
+    let tail = format!("{tail}{at}");
     let without = match (&sighting.asked, sighting.target.wanted_name()) {
         (None, Some(_)) => " (no name asked)",
         _ => "",

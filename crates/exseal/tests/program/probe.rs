@@ -56,6 +56,7 @@ fn silence_is_no_success() {
     let (_, out, _) = run(&[&closed, "--json"]);
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(json["sightings"][0]["outcome"]["is"], "closed");
+    crate::conform::conforms("probe", &json);
 }
 
 #[test]
