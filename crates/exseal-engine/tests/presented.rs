@@ -215,3 +215,51 @@ fn a_port_that_offers_no_starttls_where_it_is_to_is_an_error() {
     assert_eq!(findings[0].severity, Severity::Error);
     assert!(findings[0].found.contains("port 25"));
 }
+
+const RELAY: &str = "relay.kiefer.example";
+
+/// A relay on two ports with a certificate of its own that ends on a day.
+fn relay(organisation: &mut Organisation, end: &'static str) {
+    let source = wire(organisation);
+    let leaf = Recipe::issued(RELAY, &[RELAY]).serial(78).ends(end).make();
+    let leaf = organisation.inventory.keep(leaf);
+    let looks = [
+        look(RELAY, 443, "https", Some(leaf), source),
+        look(RELAY, 25, "smtp", Some(leaf), source),
+    ];
+    organisation.inventory.organisation.presented = Listing::of(looks, source, false);
+}
+
+#[test]
+fn a_certificate_nothing_seen_leads_to_is_judged_by_its_dates_once_a_name() {
+    let findings = gives(&["presented-certificate-ends"], |organisation| {
+        relay(organisation, "2026-11-27T09:00:00Z");
+    });
+    let [finding] = findings.as_slice() else {
+        panic!("{findings:#?}");
+    };
+    assert_eq!(finding.severity, Severity::Error);
+    assert_eq!(
+        finding.slot.as_ref().unwrap().to_string(),
+        format!("balancer/{RELAY}")
+    );
+    assert!(
+        finding.found.contains("on 25, 443, seen from here"),
+        "{}",
+        finding.found
+    );
+
+    let findings = gives(&["presented-certificate-ends"], |organisation| {
+        relay(organisation, "2026-11-20T09:00:00Z");
+    });
+    assert_eq!(findings[0].severity, Severity::Critical);
+    assert!(
+        findings[0].found.contains("ended on 2026-11-20"),
+        "{}",
+        findings[0].found
+    );
+
+    let mut organisation = healthy(1);
+    relay(&mut organisation, "2027-11-20T09:00:00Z");
+    assert_eq!(organisation.diagnose().findings, [], "its end is far");
+}

@@ -62,6 +62,7 @@ mod older_exchange_beside;
 mod payload_signing_broken;
 mod payload_signing_switched_off;
 mod pending_request_left_over;
+mod presented_certificate_ends;
 mod presented_differs_from_configured;
 mod public_lifetime_too_long;
 mod queue_waits_for_tls;
@@ -169,6 +170,7 @@ pub const ALL: &[Check] = &[
     payload_signing_broken::CHECK,
     payload_signing_switched_off::CHECK,
     pending_request_left_over::CHECK,
+    presented_certificate_ends::CHECK,
     presented_differs_from_configured::CHECK,
     public_lifetime_too_long::CHECK,
     queue_waits_for_tls::CHECK,
