@@ -194,6 +194,11 @@ def merged(judge, certificates):
     (one,) = inventory["organisation"]["presented"]["items"]
     leaf = hashlib.sha1(ssl.PEM_cert_to_DER_cert(certificates("mail", "pem").read_text())).hexdigest().upper()
     hold(one["leaf"]["value"] == leaf and one["seen_from"] == "the DMZ", f"merged: {one}")
+    said = run(judge.exseal, "discover", "--from", seen).stdout
+    hold("seen from the DMZ: 1 certificates presented" in said, f"discover: {said}")
+    ends = json.loads(run(judge.exseal, "diagnose", "--from", seen, "--json", "--now", "2099-01-01T00:00:00Z").stdout)
+    found = [finding["found"] for finding in ends["findings"] if finding["name"] == "presented-certificate-ends"]
+    hold(len(found) == 1 and "seen from the DMZ" in found[0], f"an end seen from elsewhere: {found}")
     result = run(judge.exseal, "probe", "127.0.0.1:717", "--nagios", check=False)
     hold(result.returncode == 2 and "STARTTLS is not offered" in result.stdout, f"nagios: {result.stdout}")
 

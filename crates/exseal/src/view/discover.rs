@@ -1,5 +1,7 @@
 //! `exseal discover` for people: how much was seen, and what was not.
 
+use std::collections::BTreeMap;
+
 use exseal_model::Inventory;
 
 use super::paint::{BOLD, cut, styled, wrapped};
@@ -61,6 +63,7 @@ pub(crate) fn summary(inventory: &Inventory, context: &Context) -> String {
             context.width,
         ));
     }
+    on_the_wire(inventory, context, &mut out);
     for loose in &inventory.of_unknown_use {
         let subject = inventory
             .certificate(loose.thumbprint)
@@ -74,6 +77,26 @@ pub(crate) fn summary(inventory: &Inventory, context: &Context) -> String {
     }
     problems(inventory, context, &mut out);
     out
+}
+
+/// How many looks there were on the wire, place by place.
+fn on_the_wire(inventory: &Inventory, context: &Context, out: &mut String) {
+    let mut places: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
+    for look in &inventory.organisation.presented {
+        let counts = places.entry(look.place()).or_default();
+        let at = match look.leaf.known() {
+            Some(Some(_)) => 0,
+            Some(None) => 1,
+            None => 2,
+        };
+        counts[at] += 1;
+    }
+    for (place, [presented, without, silent]) in places {
+        let line = format!(
+            "on the wire, seen from {place}: {presented} certificates presented, {without} times no TLS offered, {silent} times no answer"
+        );
+        out.push_str(&wrapped(&line, "  ", "      ", context.width));
+    }
 }
 
 /// What could not be read and what was not recognised.
