@@ -98,7 +98,10 @@ pub const fn is_for_clients(target: &Target) -> bool {
 
 /// Whether setup leaves the service stopped, or it answers Exchange servers only, so that silence is no fault.
 const fn may_be_silent(target: &Target) -> bool {
-    matches!(target.port, 110 | 143 | 475 | 993 | 995 | 1993 | 1995)
+    matches!(
+        target.port,
+        110 | 143 | 475 | 993 | 995 | 1993 | 1995 | 5061 | 5062
+    )
 }
 
 /// Says what is to be said, worst first; the order of equals is fixed. An end that comes near is judged by `policy`.

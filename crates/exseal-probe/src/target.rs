@@ -103,6 +103,8 @@ pub enum PortRole {
     Clients,
     /// A host that takes mail, such as an MX.
     Mail,
+    /// Unified messaging of Exchange 2016: SIP over TLS.
+    Um,
 }
 
 /// The ports of a role with how TLS begins there, in the order of the ports (facts/exchange.md 6).
@@ -138,6 +140,7 @@ pub const fn ports(role: PortRole) -> &'static [(u16, Protocol)] {
             (995, Tls),
         ],
         PortRole::Mail => &[(25, Smtp)],
+        PortRole::Um => &[(5061, Tls), (5062, Tls)],
     }
 }
 

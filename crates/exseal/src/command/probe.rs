@@ -47,7 +47,7 @@ pub(crate) struct ProbeArgs {
     #[arg(long, value_name = "FILE")]
     list: Option<PathBuf>,
 
-    /// The ports of a host without one: mailbox, edge, clients or mail
+    /// The ports of a host without one: mailbox, edge, clients, mail or um
     #[arg(long, value_name = "ROLE", default_value = "mailbox", value_parser = role)]
     role: PortRole,
 
@@ -167,7 +167,8 @@ fn role(text: &str) -> Result<PortRole, String> {
         "edge" => Ok(PortRole::Edge),
         "clients" => Ok(PortRole::Clients),
         "mail" => Ok(PortRole::Mail),
-        _ => Err("expected mailbox, edge, clients or mail".to_owned()),
+        "um" => Ok(PortRole::Um),
+        _ => Err("expected mailbox, edge, clients, mail or um".to_owned()),
     }
 }
 
@@ -423,6 +424,9 @@ fn of_inventory(inventory: &Inventory) -> Vec<Target> {
                 PortRole::Mailbox
             },
         );
+        if roles.contains(&Role::UnifiedMessaging) {
+            add(name, PortRole::Um);
+        }
     }
     let mut names = BTreeSet::new();
     for server in &inventory.servers {
