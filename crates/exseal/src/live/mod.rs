@@ -6,6 +6,7 @@
 mod args;
 mod host;
 mod visits;
+mod wire;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -110,6 +111,7 @@ impl Looking {
         seen.extend(Arc::clone(&self).visit_all(hosts.clone()).await);
         seen.extend(self.ask_organisation(&hosts, &seen).await);
         // One channel that answered is enough: what the others lack is said with its reason.
+        seen.extend(self.ask_names(&seen).await);
         if !seen.iter().any(has_answer) {
             return Err(self.nobody(&seen));
         }

@@ -79,10 +79,9 @@ impl Looking {
         if host.is_left_alone {
             return Vec::new();
         }
-        let (exchange, server) = tokio::join!(self.by_exchange(host), self.by_server(host));
-        let mut seen = exchange;
-        seen.extend(server);
-        seen
+        let (exchange, server, wire) =
+            tokio::join!(self.by_exchange(host), self.by_server(host), self.by_wire(host));
+        [exchange, server, wire].concat()
     }
 
     async fn by_exchange(&self, host: &Host) -> Vec<Inventory> {
@@ -192,7 +191,7 @@ impl Looking {
     }
 
     /// How a channel ended: open with what it did not tell, dead if it told nothing.
-    fn told(
+    pub(super) fn told(
         &self,
         host: &Host,
         channel: Channel,
