@@ -8,9 +8,12 @@ and the list of what is otherwise than it should be.
 """
 
 import base64
+import hashlib
 import json
 import os
 import re
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -150,7 +153,7 @@ class Organisation(peer.Endpoint):
 class Lab:
     """Endpoints that listen, and the connect.toml that leads to them."""
 
-    def __init__(self, servers):
+    def __init__(self, servers, places=""):
         self.ports, self.endpoints, self.listening = {}, {}, []
         for name, options in servers.items():
             for door in ("exchange", "server"):
@@ -169,11 +172,19 @@ class Lab:
         for name in servers:
             text += (
                 f'[servers."{name}.kiefer.example"]\naddress = "127.0.0.1"\n'
-                f"ports = {{ 80 = {self.ports[name, 'exchange']}, 5985 = {self.ports[name, 'server']} }}\n"
+                f"ports = {{ 80 = {self.ports[name, 'exchange']}, 5985 = {self.ports[name, 'server']}"
+                f"{''.join(f', {port} = {to}' for port, to in self.tls_ports(servers[name]))} }}\n"
             )
+        text += places
         self.file = tempfile.NamedTemporaryFile("w", suffix=".toml", delete=False)
         self.file.write(text)
         self.file.close()
+
+    @staticmethod
+    def tls_ports(options):
+        """Every port of a mailbox server: what this machine has on them is not the server's."""
+        usual = (25, 110, 143, 443, 444, 465, 475, 587, 717, 993, 995, 1993, 1995, 2525)
+        return [(port, options.get("tls", {}).get(port, 1)) for port in usual]
 
     def close(self):
         for server in self.listening:
@@ -186,6 +197,35 @@ class Lab:
 
     def shells(self):
         return sum(len(endpoint.shells) for endpoint in self.endpoints.values())
+
+
+class Tls:
+    """A certificate of its own behind TLS on a port of the system's choice."""
+
+    def __init__(self, folder, name):
+        key, pem, der = (f"{folder}/{name}.{end}" for end in ("key", "pem", "der"))
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-keyout", key, "-out", pem,
+             "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"], check=True, capture_output=True)
+        subprocess.run(["openssl", "x509", "-in", pem, "-outform", "DER", "-out", der], check=True)
+        self.thumbprint = hashlib.sha1(Path(der).read_bytes()).hexdigest().upper()
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(pem, key)
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                one, _ = self.socket.accept()
+            except OSError:
+                return
+            try:
+                with self.context.wrap_socket(one, server_side=True) as inside:
+                    inside.recv(1)
+            except OSError:
+                pass
 
 
 def organisation(**changes):
@@ -329,7 +369,33 @@ def main():
         check("German: the error is told by its id", told and told[0]["found"].startswith("QueueDown,Get-Queue"), told)
         check("German: everything else is there", count(server(seen, "ex1"), "receive_connectors"))
 
-    print(f"10 situations of 3 servers in {time.monotonic() - began:.0f} s")
+    with tempfile.TemporaryDirectory() as folder:
+        own, front = Tls(folder, "ex1.kiefer.example"), Tls(folder, "mail.kiefer.example")
+        servers = organisation(ex1={"tls": {443: own.port}})
+        name = f'[names."mail.kiefer.example"]\naddress = "127.0.0.1"\nports = {{ 443 = {front.port} }}\n'
+        for other in ("autodiscover", "mail2", "outlook"):
+            name += f'[names."{other}.kiefer.example"]\naddress = "127.0.0.1"\nports = {{ 443 = 1 }}\n'
+        lab = Lab(servers, name)
+        result = discover(program, lab, "--only", "ex1", "--channel", "wire")
+        seen = json.loads(result.stdout) if result.returncode == 0 else None
+        check("wire: done", seen is not None, result.stderr)
+        if seen:
+            leaves = {
+                (one["host"], one["port"]): value(one["leaf"]) for one in seen["organisation"]["presented"]["items"]
+                if "leaf" in one
+            }
+            wanted = {("ex1.kiefer.example", 443): own.thumbprint, ("mail.kiefer.example", 443): front.thumbprint}
+            check("wire: the leaves are those of the servers", leaves == wanted, (leaves, wanted))
+            check("wire: open", ways(seen)["ex1"]["wire"][0], ways(seen))
+        command = [program, "diagnose", "--live", "--connect", lab.file.name, "--password-stdin", "--json", "--now", NOW]
+        result = subprocess.run([*command, "--only", "ex1"], input=PASSWORD, capture_output=True, text=True, timeout=120)
+        found = [one["name"] for one in json.loads(result.stdout)["findings"]] if result.returncode == 0 else result.stderr
+        check("diagnose --live: what is presented is held against the configuration",
+              "presented-differs-from-configured" in found, found)
+        check("diagnose --live: the balancer is judged by Extended Protection", "balancer-differs-from-servers" in found, found)
+        lab.close()
+
+    print(f"11 situations of 3 servers in {time.monotonic() - began:.0f} s")
 
 
 main()
