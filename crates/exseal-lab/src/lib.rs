@@ -7,6 +7,7 @@
 pub mod call;
 pub mod certificate;
 mod cmdlets;
+pub mod net;
 pub mod organisation;
 pub mod stand_in;
 pub mod world;
