@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use super::{Passed, Step};
 use crate::{
-    Failure, Result, auth_decisions, collector, coverage, directory, discover, edges, facts, fuzz, map, page,
-    powershell, probe_peers, readme, replay, sample, schema, setup, workspace,
+    Failure, Result, auth_decisions, collector, coverage, directory, discover, edges, facts, fuzz, lab_wire,
+    map, page, powershell, probe_peers, readme, replay, sample, schema, setup, workspace,
 };
 
 /// All steps. A new check is one line here and, where it is long, one file of this crate.
@@ -73,6 +73,11 @@ pub(super) const STEPS: &[Step] = &[
         "probe-peers",
         "the probe against nginx, postfix, dovecot, BIND, old and hostile servers",
         probed,
+    ),
+    step(
+        "lab-wire",
+        "the lab's sockets by openssl, curl and Python's mail clients",
+        touched,
     ),
     step("fuzz", "each fuzz target for ten seconds", fuzz),
     step("deny", "licences, bans and sources of dependencies", deny),
@@ -313,6 +318,10 @@ fn discovered() -> Result<Passed> {
 
 fn probed() -> Result<Passed> {
     probe_peers::check().map(Passed::from)
+}
+
+fn touched() -> Result<Passed> {
+    lab_wire::check().map(Passed::from)
 }
 
 fn facts() -> Result<Passed> {

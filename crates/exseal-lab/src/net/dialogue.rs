@@ -57,9 +57,10 @@ impl Lines {
     }
 
     pub(crate) async fn say(&mut self, text: &str) -> io::Result<()> {
+        // In one piece: there are clients that take what one read brings for whole lines.
+        let text = format!("{text}\r\n");
         let whole = async {
             self.io.write_all(text.as_bytes()).await?;
-            self.io.write_all(b"\r\n").await?;
             self.io.flush().await
         };
         tokio::time::timeout(self.idle, whole)

@@ -1,0 +1,38 @@
+//! Starts the lab an organisation file describes, prints one JSON line of its sockets, users and clock, and ends with
+//! its standard input.
+
+use std::sync::{Arc, Mutex};
+
+use exseal_lab::net::{Options, Running, Side};
+use exseal_lab::organisation::Organisation;
+use exseal_lab::world::World;
+
+#[expect(clippy::print_stdout, reason = "a program of its own")]
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let file = std::env::args().nth(1).ok_or("lab-wire ORGANISATION.toml")?;
+    let organisation = Organisation::parse(&std::fs::read_to_string(file)?)?;
+    let world = World::new(&organisation, "2026-11-24T09:00:00Z".parse()?, 1)?;
+    let users: Vec<_> = world
+        .users()
+        .iter()
+        .map(|user| serde_json::json!({"name": user.name, "password": user.password}))
+        .collect();
+    let lab = Running::start(Arc::new(Mutex::new(world)), Options::default())?;
+    let sockets: Vec<_> = lab
+        .addresses()
+        .iter()
+        .map(|address| {
+            serde_json::json!({
+                "server": address.server.as_str(),
+                "own": address.side == Side::OwnLoopback,
+                "port": address.port,
+                "socket": address.socket.to_string(),
+            })
+        })
+        .collect();
+    println!("{}", serde_json::json!({"sockets": sockets, "users": users}));
+    tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink())).await??;
+    lab.stop().await;
+    Ok(())
+}
