@@ -4,6 +4,7 @@
 
 mod decode;
 mod judge;
+mod lab;
 mod probe;
 
 use clap::{Args, Subcommand};
@@ -24,6 +25,8 @@ enum Bench {
     Decode(decode::DecodeArgs),
     /// Judge inventories of up to 1,000 servers, part by part
     Judge(judge::JudgeArgs),
+    /// Start a lab of 200 servers and shake hands ten thousand times
+    Lab(lab::LabArgs),
     /// Look at 1,000 endpoints beside sslyze, blackbox_exporter and openssl
     Probe(probe::ProbeArgs),
 }
@@ -36,6 +39,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result {
     match &args.name {
         Bench::Decode(args) => decode::run(args),
         Bench::Judge(args) => judge::run(args),
+        Bench::Lab(args) => lab::run(args),
         Bench::Probe(args) => probe::run(args),
     }
 }
