@@ -153,6 +153,7 @@ fn test() -> Result<Passed> {
         return Err(workspace::missing_fixtures());
     }
 
+    let psrpcore = setup::python(&[setup::PSRPCORE])?;
     let mut tests = workspace::cargo();
     if workspace::answers("cargo", &["nextest", "--version"]) {
         tests.args(["nextest", "run"]);
@@ -178,6 +179,13 @@ fn test() -> Result<Passed> {
     if let Some(fixtures) = &fixtures {
         tests.env("EXSEAL_FIXTURES", fixtures);
     }
+    // Program and argument, between them the separator that no path holds.
+    let python = psrpcore.join("python");
+    let script = workspace::root().join("interop/psrpcore_server.py");
+    tests.env(
+        "EXSEAL_PSRP_PEER",
+        format!("{}\u{1f}{}", python.display(), script.display()),
+    );
 
     // Tests that pass are quiet, apart from what they say they could not check.
     let log = workspace::target().join("xtask-test.log");

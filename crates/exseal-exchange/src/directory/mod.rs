@@ -1,7 +1,7 @@
 //! The directory: what Active Directory holds of all servers, read by one paged search. Reading only.
 //!
 //! [`look`] asks rootDSE for the configuration naming context, searches it once, and gives one [`Inventory`] whose sources
-//! are of [`Channel::Directory`](exseal_model::Channel::Directory). Attributes whose name or meaning no document of the
+//! are of [`Channel::Directory`]. Attributes whose name or meaning no document of the
 //! vendor and no recorded export backs (facts/active-directory.md 1, tags DC and inf) have a source of their own, marked
 //! unrecorded. An attribute that an object lacks is *seen and empty* only where some other object of the same answer shows
 //! it; otherwise it may as well be called otherwise or be hidden from this account, and stays unknown.

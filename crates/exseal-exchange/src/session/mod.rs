@@ -341,10 +341,10 @@ impl Session {
         let is_ours = |pipeline: Uuid| current == Some(pipeline);
         match event {
             Event::Output { pipeline, document } if is_ours(pipeline) => {
-                self.items.push_back(Item::Output(document))
+                self.items.push_back(Item::Output(document));
             }
             Event::Error { pipeline, record } if is_ours(pipeline) => {
-                self.items.push_back(Item::Error(record))
+                self.items.push_back(Item::Error(record));
             }
             Event::Warning { pipeline, record } if is_ours(pipeline) => {
                 self.items.push_back(Item::Warning(record.message));
@@ -353,10 +353,10 @@ impl Session {
                 self.items.push_back(Item::Verbose(record.message));
             }
             Event::Debug { pipeline, record } if is_ours(pipeline) => {
-                self.items.push_back(Item::Debug(record.message))
+                self.items.push_back(Item::Debug(record.message));
             }
             Event::Progress { pipeline, record } if is_ours(pipeline) => {
-                self.items.push_back(Item::Progress(record))
+                self.items.push_back(Item::Progress(record));
             }
             Event::Information { pipeline, record } if is_ours(pipeline) => {
                 self.items.push_back(Item::Information(record));

@@ -1,6 +1,6 @@
 //! Our client against a server no one here wrote: psrpcore's remoting behind pyspnego's security.
 //!
-//! `cargo xtask interop` installs the peer and sets `EXSEAL_PSRP_PEER` to Python and the script; without it these
+//! `cargo xtask ci --only test` installs the peer and sets `EXSEAL_PSRP_PEER` to Python and the script; without it these
 //! tests say that they checked nothing.
 
 #![expect(

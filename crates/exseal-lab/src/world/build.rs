@@ -168,7 +168,7 @@ impl Builder<'_> {
             for recipe in waiting {
                 match &recipe.issuer {
                     IssuerRef::Id(id) if recipe.der.is_none() && !self.made.contains_key(id) => {
-                        later.push(recipe)
+                        later.push(recipe);
                     }
                     _ => self.certificate(recipe)?,
                 }

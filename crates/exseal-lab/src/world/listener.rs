@@ -359,7 +359,7 @@ impl World {
                         ports.extend(
                             binding
                                 .information
-                                .rsplitn(3, ':')
+                                .rsplit(':')
                                 .nth(1)
                                 .and_then(|port| port.parse::<u16>().ok()),
                         );

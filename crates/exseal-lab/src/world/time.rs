@@ -259,7 +259,7 @@ impl World {
                         }
                     },
                     Some(_) if left.is_negative() => {
-                        said.push(Happening::InternalTransportExpired { thumbprint })
+                        said.push(Happening::InternalTransportExpired { thumbprint });
                     }
                     Some(_) if left < warning => said.push(Happening::InternalTransportExpires {
                         thumbprint,

@@ -18,7 +18,11 @@ impl Looking {
         if !self.args.uses(Channel::Wire) {
             return Vec::new();
         }
-        let role = if host.edge { PortRole::Edge } else { PortRole::Mailbox };
+        let role = if host.edge {
+            PortRole::Edge
+        } else {
+            PortRole::Mailbox
+        };
         let targets = exseal_probe::ports(role)
             .iter()
             .map(|&(port, protocol)| Target::new(host.full.clone(), port).by(protocol))
@@ -36,10 +40,7 @@ impl Looking {
             (_, true) => None,
         };
         let told = self.told(host, Channel::Wire, &host.full, answered, why.as_deref());
-        vec![
-            exseal_probe::inventory(&sightings, &Names::default(), ""),
-            told,
-        ]
+        vec![exseal_probe::inventory(&sightings, &Names::default(), ""), told]
     }
 
     /// Looks at the names clients are told that are no server's own.
@@ -66,9 +67,10 @@ impl Looking {
         let options = self.options(&targets);
         let count = targets.len();
         let mut found: Vec<(usize, Sighting)> = Vec::with_capacity(count);
-        let looking = exseal_probe::probe_each(targets, options, Policy::default(), self.at, |at, sighting| {
-            found.push((at, sighting));
-        });
+        let looking =
+            exseal_probe::probe_each(targets, options, Policy::default(), self.at, |at, sighting| {
+                found.push((at, sighting));
+            });
         tokio::select! {
             () = looking => {}
             () = tokio::time::sleep_until(self.bounds.until.max(Instant::now())) => {}
