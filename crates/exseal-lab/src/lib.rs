@@ -16,4 +16,5 @@ mod cmdlets;
 pub mod net;
 pub mod organisation;
 pub mod stand_in;
+mod windows;
 pub mod world;

@@ -119,6 +119,7 @@ pub(super) fn build(
         stand_ins: builder.stand_ins,
         config: organisation.organisation_config.clone(),
         modules: Vec::new(),
+        windows: crate::windows::Sessions::default(),
     };
     world.settle(organisation)?;
     Ok(world)

@@ -66,6 +66,7 @@ pub struct World {
     pub(crate) stand_ins: Vec<StandIn>,
     pub(crate) config: BTreeMap<String, bool>,
     pub(crate) modules: Vec<[u8; 32]>,
+    pub(crate) windows: crate::windows::Sessions,
 }
 
 /// A world that could not be made.
@@ -115,6 +116,9 @@ impl World {
     /// Roles, faults and side effects apply. A question ends the outcome with [`End::Prompt`](crate::call::End::Prompt);
     /// [`answer`](Self::answer) goes on.
     pub fn run(&mut self, at: &ServerName, endpoint: Endpoint, user: &str, call: &Call) -> Outcome {
+        if endpoint == Endpoint::Windows {
+            return crate::windows::run(self, at, user, call);
+        }
         crate::cmdlets::run(self, at, endpoint, user, call)
     }
 
