@@ -15,6 +15,7 @@ pub mod certificate;
 mod cmdlets;
 pub mod net;
 pub mod organisation;
+pub mod presets;
 pub mod stand_in;
 mod windows;
 pub mod world;

@@ -6,6 +6,7 @@
 mod assumptions;
 mod certificate;
 mod server;
+mod story;
 mod transport;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub use server::{
     Disabler, HttpSysRecipe, PlacedCertificate, Protocol, Provider, Role, ServerRecipe, ServiceRecipe,
     StartMode, StoreName, TaskRecipe, UrlRecipe, Version,
 };
+pub use story::StoryRecipe;
 pub use transport::{
     AcceptedDomainRecipe, AuthRecipe, EdgeRecipe, FederationRecipe, HybridRecipe, OverrideRecipe,
     QueueRecipe, ReceiveConnectorRecipe, SendConnectorRecipe,
@@ -69,6 +71,9 @@ pub struct SiteRecipe {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Organisation {
+    /// What is broken here, when something is.
+    #[serde(default)]
+    pub story: Option<StoryRecipe>,
     /// Name of the Exchange organisation.
     #[serde(default = "default_name")]
     pub name: String,
@@ -180,6 +185,7 @@ impl Organisation {
     #[must_use]
     pub fn of_servers<'a>(domain: &str, names: impl IntoIterator<Item = &'a str>) -> Self {
         Self {
+            story: None,
             name: default_name(),
             domain: domain.to_owned(),
             now: None,

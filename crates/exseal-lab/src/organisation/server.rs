@@ -294,6 +294,9 @@ pub struct ServerRecipe {
     /// Services by name.
     #[serde(default)]
     pub services: BTreeMap<String, ServiceRecipe>,
+    /// Application pools that are stopped.
+    #[serde(default)]
+    pub stopped_pools: Vec<String>,
     /// Server components that are not Active: name to state.
     #[serde(default)]
     pub components: BTreeMap<String, String>,
@@ -361,6 +364,7 @@ impl ServerRecipe {
             imap: Protocol::default(),
             urls: UrlRecipe::default(),
             services: BTreeMap::new(),
+            stopped_pools: Vec::new(),
             components: BTreeMap::new(),
             registry: BTreeMap::new(),
             tasks: Vec::new(),

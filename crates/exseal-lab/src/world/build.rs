@@ -398,7 +398,7 @@ impl Builder<'_> {
             app_pools: BTreeMap::new(),
             services: services::installed(recipe.role, recipe.version),
             components: recipe.components.clone(),
-            registry: recipe.registry.clone(),
+            registry: self.registry(recipe, &local),
             tasks: recipe.tasks.clone(),
             queues: recipe.queues.clone(),
             log_lines: recipe.log_lines.clone(),
@@ -576,6 +576,25 @@ impl Builder<'_> {
         Ok(())
     }
 
+    /// The registry's values; certificates that count as revoked may be given by id.
+    fn registry(&self, recipe: &ServerRecipe, local: &BTreeMap<&str, Made>) -> BTreeMap<String, String> {
+        let mut registry = recipe.registry.clone();
+        if let Some(revoked) = registry.get_mut("lab:Revoked") {
+            let thumbprints: Vec<String> = revoked
+                .split([' ', ','])
+                .filter(|word| !word.is_empty())
+                .map(|word| {
+                    self.made_of(local, word).map_or_else(
+                        || word.to_owned(),
+                        |made| made.certificate.thumbprint().to_string(),
+                    )
+                })
+                .collect();
+            *revoked = thumbprints.join(" ");
+        }
+        registry
+    }
+
     fn made_of<'m>(&'m self, local: &'m BTreeMap<&str, Made>, id: &str) -> Option<&'m Made> {
         local.get(id).or_else(|| self.made.get(id))
     }
@@ -691,6 +710,16 @@ impl Builder<'_> {
             .iter()
             .map(|name| ((*name).to_owned(), true))
             .collect();
+        for pool in &recipe.stopped_pools {
+            let started = server.app_pools.get_mut(pool).ok_or_else(|| {
+                meaning(
+                    format!("server {:?}, stopped_pools", recipe.name),
+                    format!("one of {}", services::APP_POOLS.join(", ")),
+                    format!("{pool:?}"),
+                )
+            })?;
+            *started = false;
+        }
         Ok(())
     }
 

@@ -102,6 +102,13 @@ impl World {
         json!({
             "fqdn": server.fqdn,
             "role": format!("{:?}", server.role),
+            "version": server.version,
+            "language": server.language,
+            "dag": server.dag,
+            "domainController": server.domain_controller,
+            "trustedSubsystemIsAdministrator": server.trusted_subsystem,
+            "tasks": server.tasks,
+            "winRmHttps": server.winrm_https.map(|hash| hash.to_string()),
             "build": server.build.map(|part| part.to_string()).join("."),
             "site": self.sites.get(server.site).map(|site| site.name.clone()),
             "reachable": server.reachable,
