@@ -105,8 +105,6 @@ class Endpoint:
 
     def run(self, shell, pipeline):
         try:
-            with shell.changed:
-                pipeline.start()
             self.command(shell, pipeline)
             with shell.changed:
                 pipeline.complete()
@@ -193,6 +191,8 @@ class Endpoint:
                     break
                 if isinstance(event, psrpcore.CreatePipelineEvent):
                     pipeline = shell.pool.pipeline_table[event.pipeline_id]
+                    # Before the answer: a Signal that comes next finds it running.
+                    pipeline.start()
                     threading.Thread(target=self.run, args=(shell, pipeline), daemon=True).start()
                 elif isinstance(event, psrpcore.GetAvailableRunspacesEvent):
                     shell.pool.runspace_availability_response(event.ci, 1)

@@ -1,6 +1,6 @@
 //! `connect.toml`: where to connect instead of where names and ports lead, whom to trust there and as whom.
 //!
-//! Made for a laboratory, which has a whole organisation on one machine (`exseal lab run` writes such a file), and of
+//! Made for a laboratory, which has a whole organisation on one machine, and of
 //! use wherever names do not resolve: a rescue, a port forwarding. The names themselves stay what they are: certificates
 //! and Kerberos' principals are still checked against them.
 //!

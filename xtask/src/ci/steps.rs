@@ -153,7 +153,8 @@ fn test() -> Result<Passed> {
         return Err(workspace::missing_fixtures());
     }
 
-    let psrpcore = setup::python(&[setup::PSRPCORE])?;
+    // pypsrp brings spnego, by which the peer logs on.
+    let peer = setup::python(&[setup::PSRPCORE, setup::PYPSRP])?;
     let mut tests = workspace::cargo();
     if workspace::answers("cargo", &["nextest", "--version"]) {
         tests.args(["nextest", "run"]);
@@ -180,7 +181,7 @@ fn test() -> Result<Passed> {
         tests.env("EXSEAL_FIXTURES", fixtures);
     }
     // Program and argument, between them the separator that no path holds.
-    let python = psrpcore.join("python");
+    let python = peer.join("python");
     let script = workspace::root().join("interop/psrpcore_server.py");
     tests.env(
         "EXSEAL_PSRP_PEER",

@@ -1,7 +1,7 @@
 //! The organisation file: what a simulated Exchange organisation is made of.
 //!
 //! TOML; every field that is not written has the value of a healthy organisation right after setup, so that a file of
-//! five lines is a whole server. Unknown fields are errors. The page `docs/lab/organisation.md` describes it for people.
+//! five lines is a whole server. Unknown fields are errors.
 
 mod assumptions;
 mod certificate;

@@ -76,7 +76,7 @@ pub fn stories_page() -> String {
     }
     let mut page = String::from(
         "# Broken organisations\n\n\
-         One row for each scenario that exseal knows. `exseal lab run --story NAME` makes the organisation; a scenario without\n\
+         One row for each scenario that exseal knows. `exseal_lab::presets::get(NAME)` is the organisation; a scenario without\n\
          one says why. The sentences of how a story shows are held against the simulation by a test, which also writes this\n\
          page (`EXSEAL_UPDATE=1 cargo nextest run -p exseal-lab --test stories`). The language of the sentences:\n\
          `crates/exseal-lab/src/presets/symptom.rs`.\n\n\
