@@ -15,6 +15,7 @@ mod discover;
 mod edges;
 mod facts;
 mod fuzz;
+mod kerberos;
 mod lab_wire;
 mod map;
 mod page;

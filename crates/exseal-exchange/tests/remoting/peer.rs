@@ -10,45 +10,69 @@ use exseal_gss::{Credential, Password, Scheme, UserName};
 use exseal_psrp::clixml::{Document, Value};
 use exseal_psrp::message::{Command as Cmdlet, Pipeline};
 
-/// A running peer; ends with the test.
-pub(crate) struct Peer {
+/// A running script of `interop`; ends with the test.
+pub(crate) struct Script {
     child: Child,
-    ports: serde_json::Value,
+    /// The line it printed when it was ready.
+    pub(crate) said: serde_json::Value,
 }
 
-impl Drop for Peer {
+impl Drop for Script {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // The end of its input ends it, and what it started.
+        drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
 }
 
+impl Script {
+    /// Starts what `variable` names, program and arguments with U+001F between them; none: it names nothing.
+    pub(crate) fn start(
+        variable: &str,
+        asked: &serde_json::Value,
+        environment: &[(&str, &str)],
+    ) -> Option<Self> {
+        let command = std::env::var(variable).ok()?;
+        let mut words = command.split('\u{1f}');
+        let mut child = Command::new(words.next().unwrap())
+            .args(words)
+            .arg(asked.to_string())
+            .envs(environment.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let said =
+            serde_json::from_str(&line).unwrap_or_else(|_| panic!("{command:?} did not start: {line:?}"));
+        Some(Self { child, said })
+    }
+}
+
+/// A running psrpcore server.
+pub(crate) struct Peer(Script);
+
 /// Starts the peer with these endpoints; none: it is not installed, and that was said.
 pub(crate) fn peer(endpoints: &serde_json::Value) -> Option<Peer> {
-    let Ok(command) = std::env::var("EXSEAL_PSRP_PEER") else {
+    peer_with(endpoints, &[])
+}
+
+/// The same within an environment, as Kerberos needs one.
+pub(crate) fn peer_with(endpoints: &serde_json::Value, environment: &[(&str, &str)]) -> Option<Peer> {
+    let script = Script::start("EXSEAL_PSRP_PEER", endpoints, environment);
+    if script.is_none() {
         assert!(std::env::var("CI").is_err(), "the peer must be there in CI");
         println!("not checked: our client against psrpcore's server (cargo xtask ci --only test)");
-        return None;
-    };
-    let mut words = command.split('\u{1f}');
-    let mut child = Command::new(words.next().unwrap())
-        .args(words)
-        .arg(endpoints.to_string())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let ports = serde_json::from_str(&line).unwrap_or_else(|_| panic!("the peer did not start: {line:?}"));
-    Some(Peer { child, ports })
+    }
+    script.map(Peer)
 }
 
 impl Peer {
     pub(crate) fn port(&self, name: &str) -> u16 {
-        u16::try_from(self.ports[name].as_u64().unwrap()).unwrap()
+        u16::try_from(self.0.said[name].as_u64().unwrap()).unwrap()
     }
 
     /// What the peer says of an endpoint's past.

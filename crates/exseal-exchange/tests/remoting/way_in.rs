@@ -40,7 +40,7 @@ async fn basic_and_sealed_negotiate_carry_the_same_session() {
     }
 }
 
-async fn every_stream(session: &mut Session) {
+pub(crate) async fn every_stream(session: &mut Session) {
     let items = run(session, Command::new("Write-All")).await.unwrap();
     let mut seen = Vec::new();
     for item in &items {
@@ -70,7 +70,7 @@ async fn every_stream(session: &mut Session) {
     );
 }
 
-async fn odd_text(session: &mut Session) {
+pub(crate) async fn odd_text(session: &mut Session) {
     let odd = [
         "a_x0041_b\r\nö😀",
         "\t tabs\u{1}\u{1f}",
@@ -86,7 +86,7 @@ async fn odd_text(session: &mut Session) {
     assert_eq!(texts(&items), odd);
 }
 
-async fn big_results(session: &mut Session) {
+pub(crate) async fn big_results(session: &mut Session) {
     let items = run(session, Command::new("Get-Objects").parameter("Count", 2500_i32))
         .await
         .unwrap();
@@ -107,7 +107,7 @@ async fn big_results(session: &mut Session) {
     }
 }
 
-async fn secrets(session: &mut Session) {
+pub(crate) async fn secrets(session: &mut Session) {
     let secret = "p@ss ß 😀";
     let command = Command::new("Get-SecretDigest").parameter("Password", Data::Secret(Secret::from(secret)));
     let items = run(session, command).await.unwrap();
@@ -116,7 +116,7 @@ async fn secrets(session: &mut Session) {
     assert_eq!(texts(&items), [hex]);
 }
 
-async fn errors(session: &mut Session) {
+pub(crate) async fn errors(session: &mut Session) {
     let mut call = session
         .call(
             Pipeline::new([Command::new("Stop-Terminating")]),
