@@ -1,0 +1,250 @@
+//! How a door writes an object.
+//!
+//! Exchange's remoting carries what the object's [`Remoting`] says, adds `PSComputerName`, `RunspaceId` and
+//! `PSShowComputerName` as note properties, and with `serializationLevel=Full` `SerializationData`, unless payloads
+//! cannot be signed. The local door writes every property openly.
+
+use exseal_psrp::clixml::{Container, ContainerKind, Document, Object, Property, PsString, Value};
+use jiff::Timestamp;
+use jiff::tz::Offset;
+use uuid::Uuid;
+
+use super::object::{PsObject, PsValue, Remoting};
+use crate::call::Endpoint;
+
+/// What a door adds.
+#[derive(Clone, Debug)]
+pub(crate) struct Door {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) runspace: Uuid,
+    /// The server's FQDN in lower case.
+    pub(crate) computer: String,
+    /// Whether payloads can be signed, so that SerializationData is sent.
+    pub(crate) signs: bool,
+}
+
+impl Door {
+    fn full(&self) -> bool {
+        self.signs && self.endpoint == Endpoint::Exchange { full: true }
+    }
+}
+
+/// Writes a value as a document of its own.
+pub(crate) fn write(value: &PsValue, door: &Door) -> Document<'static> {
+    let mut document = Document::default();
+    let written = match value {
+        PsValue::Object(object) => top(object, &mut document, door),
+        other => self::value(other, &mut document, door, &[]),
+    };
+    document.values.push(written);
+    document
+}
+
+fn top(object: &PsObject, document: &mut Document<'static>, door: &Door) -> Value<'static> {
+    let local = !matches!(door.endpoint, Endpoint::Exchange { .. });
+    let mut adapted: Vec<Property<'static>> = Vec::new();
+    let mut extended: Vec<Property<'static>> = Vec::new();
+    for (name, own) in &object.properties {
+        let into = match object.remoting {
+            Remoting::Notes => &mut extended,
+            Remoting::Only(names) if !local && !names.iter().any(|kept| kept == name) => continue,
+            Remoting::Adapted | Remoting::Only(_) => &mut adapted,
+        };
+        let known: Vec<Property<'static>> = into.clone();
+        let value = value(own, document, door, &known);
+        into.push(property(name, value));
+    }
+    if !local {
+        extended.push(property("PSComputerName", text(&door.computer)));
+        extended.push(property(
+            "RunspaceId",
+            Value::Guid(door.runspace.to_string().into()),
+        ));
+        extended.push(property("PSShowComputerName", Value::Bool(false)));
+        if let Some(payload) = object.payload.as_ref().filter(|_| door.full()) {
+            extended.push(property("SerializationData", Value::Bytes(payload.clone())));
+        }
+    }
+    let types = type_names(document, &object.types);
+    document.add(Object {
+        types,
+        to_string: object.text.clone().map(PsString::from),
+        adapted: (object.remoting != Remoting::Notes).then_some(adapted),
+        extended: (!extended.is_empty()).then_some(extended),
+        ..Object::default()
+    })
+}
+
+fn inner(object: &PsObject, document: &mut Document<'static>, door: &Door) -> Value<'static> {
+    let mut properties: Vec<Property<'static>> = Vec::new();
+    for (name, own) in &object.properties {
+        let value = value(own, document, door, &properties.clone());
+        properties.push(property(name, value));
+    }
+    let notes = object.remoting == Remoting::Notes;
+    let mut extended = if notes {
+        std::mem::take(&mut properties)
+    } else {
+        Vec::new()
+    };
+    if let Some(payload) = object.payload.as_ref().filter(|_| door.full()) {
+        extended.push(property("SerializationData", Value::Bytes(payload.clone())));
+    }
+    let types = type_names(document, &object.types);
+    document.add(Object {
+        types,
+        to_string: object.text.clone().map(PsString::from),
+        adapted: (!properties.is_empty()).then_some(properties),
+        extended: (!extended.is_empty()).then_some(extended),
+        ..Object::default()
+    })
+}
+
+fn value(
+    own: &PsValue,
+    document: &mut Document<'static>,
+    door: &Door,
+    before: &[Property<'static>],
+) -> Value<'static> {
+    match own {
+        PsValue::Null => Value::Nil,
+        PsValue::Text(own) => text(own),
+        PsValue::Bool(own) => Value::Bool(*own),
+        PsValue::Byte(own) => Value::U8(*own),
+        PsValue::Int(own) => Value::I32(*own),
+        PsValue::Long(own) => Value::I64(*own),
+        PsValue::Double(own) => Value::F64(*own),
+        PsValue::Bytes(own) => Value::Bytes(own.clone()),
+        PsValue::Guid(own) => Value::Guid(own.to_string().into()),
+        PsValue::Uri(own) => Value::Uri(PsString::from(own.clone())),
+        PsValue::Time(at, offset) => Value::DateTime(local_time(*at, *offset).into()),
+        PsValue::Utc(at) => Value::DateTime(at.to_string().into()),
+        PsValue::Span(seconds) => Value::TimeSpan(duration(*seconds).into()),
+        PsValue::Enum(of, name, number) => {
+            let types = [of.as_ref(), "System.Enum", "System.ValueType", "System.Object"];
+            let types = type_names(
+                document,
+                &types.map(|name| std::borrow::Cow::Owned(name.to_owned())),
+            );
+            document.add(Object {
+                types,
+                to_string: Some(PsString::from(name.to_string())),
+                base: Some(Value::I32(*number)),
+                ..Object::default()
+            })
+        }
+        PsValue::List(types, items) => {
+            let items = items
+                .iter()
+                .map(|item| value(item, document, door, &[]))
+                .collect();
+            let types = type_names(document, types);
+            document.add(Object {
+                types,
+                container: Some(Container {
+                    kind: ContainerKind::List,
+                    items,
+                }),
+                ..Object::default()
+            })
+        }
+        PsValue::Object(object) => inner(object, document, door),
+        PsValue::Same(name) => before
+            .iter()
+            .find(|property| property.name.as_str() == Some(name))
+            .map_or(Value::Nil, |property| property.value.clone()),
+    }
+}
+
+fn text(own: &str) -> Value<'static> {
+    Value::String(PsString::from(own.to_owned()))
+}
+
+fn property(name: &str, value: Value<'static>) -> Property<'static> {
+    Property {
+        name: PsString::from(name.to_owned()),
+        value,
+    }
+}
+
+fn type_names(document: &mut Document<'static>, names: &[std::borrow::Cow<'static, str>]) -> Option<usize> {
+    if names.is_empty() {
+        return None;
+    }
+    let names: Vec<PsString<'static>> = names
+        .iter()
+        .map(|name| PsString::from(name.to_string()))
+        .collect();
+    Some(
+        document
+            .type_names
+            .iter()
+            .position(|own| *own == names)
+            .unwrap_or_else(|| {
+                document.type_names.push(names);
+                document.type_names.len() - 1
+            }),
+    )
+}
+
+/// With the offset of a zone that is minutes ahead of UTC.
+pub(crate) fn local_time(at: Timestamp, offset_minutes: i32) -> String {
+    let offset = Offset::from_seconds(offset_minutes * 60).unwrap_or(Offset::UTC);
+    let wall = offset.to_datetime(at);
+    let (sign, minutes) = if offset_minutes < 0 {
+        ('-', -offset_minutes)
+    } else {
+        ('+', offset_minutes)
+    };
+    format!("{wall}{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
+/// ISO 8601, as .NET writes a TimeSpan.
+fn duration(seconds: i64) -> String {
+    let (sign, left) = if seconds < 0 {
+        ("-", -seconds)
+    } else {
+        ("", seconds)
+    };
+    let parts = [
+        (left / 86_400, 'D'),
+        (left / 3600 % 24, 'H'),
+        (left / 60 % 60, 'M'),
+        (left % 60, 'S'),
+    ];
+    let mut written = format!("{sign}P");
+    let mut clock = false;
+    for (number, letter) in parts {
+        if number == 0 {
+            continue;
+        }
+        if letter != 'D' && !clock {
+            written.push('T');
+            clock = true;
+        }
+        written.push_str(&format!("{number}{letter}"));
+    }
+    if left == 0 {
+        written.push_str("T0S");
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_written_as_dotnet_does() {
+        assert_eq!(duration(0), "PT0S");
+        assert_eq!(duration(90_061), "P1DT1H1M1S");
+        assert_eq!(duration(-120), "-PT2M");
+    }
+
+    #[test]
+    fn a_time_carries_its_offset() {
+        let at: Timestamp = "2026-11-27T12:00:00Z".parse().expect("a time");
+
+        assert_eq!(local_time(at, -420), "2026-11-27T05:00:00-07:00");
+    }
+}
