@@ -2,25 +2,34 @@
 """A WSMan server whose PowerShell remoting is psrpcore's and whose security is pyspnego's: a judge of our client.
 
 Started with one JSON argument: a list of endpoints, each {"name", "auth": "basic"|"negotiate"|"kerberos", ...}.
-Listens on loopback ports of the system's choice, prints one line of JSON {name: port}, serves until its standard
-input ends. GET /stats on an endpoint tells open shells, what its client did wrong, and the process's CPU time.
+Listens on loopback ports of the system's choice, prints one line of JSON {name: port, "stats": port, "certificates":
+{name: base64}}, serves until its standard input ends. GET /stats on an endpoint without TLS tells open shells, what
+its client did wrong, and the process's CPU time; GET / on the port "stats" tells {name: the same} of all of them.
 
 Options of an endpoint:
   sealed      bodies in clear text are refused with an empty 500, as WinRM does with AllowUnencrypted=false
+  in_clear    what was asked sealed is answered in clear text, as somebody on the way would
   exchange    the challenge is `Kerberos` alone, boundaries have Exchange's space
   nolanguage  scripts are refused in PowerShell's words
-  front_end   every request fails as Exchange's front end fails when its back end is dead
+  front_end   requests fail as at Exchange's front end: {"status", "body", "on": a list of actions; none: all}; true:
+              all of them, as with a dead back end
   max_shells  a quota
   max_poll    seconds before a Receive that found nothing is answered
+  tls         the hash ("sha256", "sha384", "sha512") of the signature of the certificate that is made for localhost
+  binding     "own": log-ons must be bound to this TLS certificate; "other": to another one, so that none can succeed
   user, password, service
+
+Kerberos needs python-gssapi, and KRB5_CONFIG and KRB5_KTNAME in the environment.
 """
 import base64
+import datetime
 import hashlib
 import http.server
 import json
 import os
 import re
 import socketserver
+import ssl
 import struct
 import sys
 import tempfile
@@ -31,6 +40,10 @@ import xml.etree.ElementTree as ET
 
 import psrpcore
 import spnego
+import spnego.channel_bindings
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from psrpcore import PSRPPayload, ServerPipeline, ServerRunspacePool
 from psrpcore.types import (
     ErrorCategoryInfo, ErrorRecord, NETException, PSCustomObject, PSInvocationState, PSSecureString, PSString,
@@ -49,9 +62,11 @@ SHELL = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/"
 TRANSFER = "http://schemas.xmlsoap.org/ws/2004/09/transfer/"
 DECLARATIONS = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NS.items())
 FRONT_END = (
-    b"[ClientAccessServer=EX1,BackEndServer=ex1.lab.test,RequestId=802d0eac-210b-4738-9549-704ef08548d2,"
-    b"TimeStamp=3/10/2021 4:24:51 PM] [FailureCategory=Cafe-SendFailure] "
+    "[ClientAccessServer=EX1,BackEndServer=ex1.lab.test,RequestId=802d0eac-210b-4738-9549-704ef08548d2,"
+    "TimeStamp=3/10/2021 4:24:51 PM] [FailureCategory=Cafe-SendFailure] "
 )
+# What the server writes of itself: characters outside of the plane, all line ends, what looks like CLIXML's escapes.
+ODD = "a_x0041_b\r\nö😀\n\r\u2028\t\u0001 𐐷 _x000D_ \ufffd"
 
 
 def escaped(text):
@@ -70,6 +85,20 @@ class Ends(Exception):
     def __init__(self, identifier, words):
         super().__init__(words)
         self.identifier, self.words = identifier, words
+
+
+def certificate(of):
+    """A self-signed certificate for localhost, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    builder = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=30))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    )
+    return builder.sign(key, {"sha256": hashes.SHA256, "sha384": hashes.SHA384, "sha512": hashes.SHA512}[of]()), key
 
 
 class Shell:
@@ -92,10 +121,36 @@ class Shell:
 
 
 class Endpoint:
+    certificate, binding, bakes = None, None, False
+
     def __init__(self, options):
         self.options = options
         self.shells, self.lock = {}, threading.Lock()
         self.wrong, self.calls = [], {}
+
+    def stats(self):
+        return {"shells": len(self.shells), "wrong": self.wrong, "calls": self.calls}
+
+    def present(self):
+        """Makes a certificate and the TLS context that shows it."""
+        self.certificate, key = certificate(self.options["tls"])
+        other, _ = certificate(self.options["tls"])
+        expected = {"own": self.certificate, "other": other}.get(self.options.get("binding"))
+        if expected is not None:
+            # RFC 5929 4.1, by the hash the certificate was signed with.
+            digest = expected.fingerprint(expected.signature_hash_algorithm)
+            self.binding = spnego.channel_bindings.GssChannelBindings(
+                application_data=b"tls-server-end-point:" + digest
+            )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.NamedTemporaryFile(suffix=".pem") as both:
+            both.write(self.certificate.public_bytes(serialization.Encoding.PEM))
+            both.write(key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            ))
+            both.flush()
+            context.load_cert_chain(both.name)
+        return context
 
     def blame(self, text):
         self.wrong.append(text)
@@ -168,6 +223,17 @@ class Endpoint:
         elif name == "Get-Echo":
             for value in parameters.values():
                 write(value)
+        elif name == "Get-Digests":
+            # What came, apart from how psrpcore would write it: one wrong in both directions is seen.
+            for value in parameters.values():
+                is_text = isinstance(value, str)
+                raw = value.encode("utf-16-le", "surrogatepass") if is_text else bytes(value)
+                write(PSString(hashlib.sha256(raw).hexdigest()))
+        elif name == "Get-OddText":
+            write(PSString(ODD))
+        elif name == "Get-One":
+            # one object of about as many bytes as asked for: it takes many fragments and many answers
+            write(PSCustomObject(Text="é" * (int(parameters["Bytes"]) // 2)))
         elif name == "Get-TypeNames":
             for key, value in parameters.items():
                 write(PSString(f"{key}={type(value).__name__}"))
@@ -351,6 +417,53 @@ def wrapped(action, message, body):
     ).encode()
 
 
+def action_of(body):
+    found = re.search(rb"/(\w+)</(?:\w+:)?Action>", body)
+    return found.group(1).decode() if found else ""
+
+
+LAST = threading.local()
+
+
+def remember_tokens():
+    """MIT's library gives a token with its refusal, which a client may read; pyspnego drops it."""
+    try:
+        import gssapi
+    except ImportError:
+        return
+    step = gssapi.SecurityContext.step
+
+    def remembering(self, token=None):
+        LAST.token = step(self, token)
+        return LAST.token
+
+    gssapi.SecurityContext.step = remembering
+
+
+def refusal(scheme):
+    """The token that says why, as it stands behind the scheme it was asked under."""
+    token, LAST.token = getattr(LAST, "token", None), None
+    if not token:
+        return ""
+    if scheme == "Negotiate":
+        token = spnego._spnego.NegTokenResp(neg_state=spnego._spnego.NegState.reject, response_token=token).pack()
+    return " " + base64.b64encode(token).decode()
+
+
+class Told(http.server.BaseHTTPRequestHandler):
+    """Of all endpoints, for those that cannot ask one."""
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        body = json.dumps({endpoint.options["name"]: endpoint.stats() for endpoint in self.server.endpoints}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1
@@ -375,7 +488,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         endpoint = self.server.endpoint
         if self.path != "/stats":
             return self.reply(404)
-        told = {"cpu": time.process_time(), "shells": len(endpoint.shells), "wrong": endpoint.wrong, "calls": endpoint.calls}
+        told = {"cpu": time.process_time(), **endpoint.stats()}
         return self.reply(200, json.dumps(told).encode(), "application/json")
 
     def log_on(self):
@@ -399,14 +512,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
                         protocol="kerberos" if scheme == "Kerberos" else "negotiate",
                         hostname="localhost",
                         service=options.get("service", "HTTP"),
+                        channel_bindings=endpoint.binding,
                         options=spnego.NegotiateOptions.wrapping_winrm if is_kerberos else 0,
                     )
                 answer = self.context.step(base64.b64decode(token))
             except Exception as error:  # noqa: BLE001 - a refused log-on
                 endpoint.calls["refused"] = endpoint.calls.get("refused", 0) + 1
-                endpoint.last_refusal = f"{type(error).__name__}: {error}"
                 self.context = None
-                self.reply(401, headers=[("WWW-Authenticate", name) for name in schemes])
+                words = refusal(scheme)
+                said = [name + words if name == scheme else name for name in schemes]
+                self.reply(401, headers=[("WWW-Authenticate", name) for name in said])
                 return None
             if not self.context.complete:
                 self.reply(401, headers=[("WWW-Authenticate", f"{scheme} {base64.b64encode(answer).decode()}")])
@@ -443,14 +558,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.reply(500, headers=headers)
         if not body:
             return self.reply(200, headers=headers)
-        if options.get("front_end"):
-            return self.reply(500, FRONT_END, headers=headers)
+        dead = options.get("front_end")
+        if dead is True:
+            return self.reply(500, FRONT_END.encode(), headers=headers)
+        if dead and ("on" not in dead or action_of(body) in dead["on"]):
+            return self.reply(dead.get("status", 500), dead["body"].encode(), headers=headers)
         headers.append(("Set-Cookie", "X-BackEndCookie=one; path=/PowerShell; secure"))
-        is_first = b"transfer/Create<" in body
-        if not is_first and "X-BackEndCookie=one" not in self.headers.get("Cookie", ""):
+        had, endpoint.bakes = endpoint.bakes, True
+        if had and action_of(body) != "Create" and "X-BackEndCookie=one" not in self.headers.get("Cookie", ""):
             endpoint.blame("the cookie did not come back")
         status, answer = endpoint.handle(body)
-        if not is_sealed:
+        if not is_sealed or options.get("in_clear"):
             return self.reply(status, answer, headers=headers)
         header, data, padding = self.context.wrap_winrm(answer)
         protocol = re.search('protocol="([^"]+)"', kind).group(1)
@@ -480,6 +598,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
     request_queue_size = 128
+    tls = None
+
+    def finish_request(self, request, client_address):
+        # In the connection's thread: a slow handshake holds up nobody else.
+        if self.tls is not None:
+            request.settimeout(30)
+            request = self.tls.wrap_socket(request, server_side=True)
+        super().finish_request(request, client_address)
 
     def handle_error(self, *_):
         pass
@@ -487,19 +613,29 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 def main():
     endpoints = json.loads(sys.argv[1])
+    remember_tokens()
     users = tempfile.NamedTemporaryFile("w", suffix=".users")
-    ports = {}
+    said, served = {"certificates": {}}, []
     for options in endpoints:
         options.setdefault("user", "LAB\\admin")
         options.setdefault("password", "pw")
         users.write(options["user"].replace("\\", ":", 1) + ":" + options["password"] + "\n")
         server = Server(("127.0.0.1", 0), Handler)
         server.endpoint = Endpoint(options)
-        ports[options["name"]] = server.server_address[1]
+        if options.get("tls"):
+            server.tls = server.endpoint.present()
+            der = server.endpoint.certificate.public_bytes(serialization.Encoding.DER)
+            said["certificates"][options["name"]] = base64.b64encode(der).decode()
+        served.append(server.endpoint)
+        said[options["name"]] = server.server_address[1]
         threading.Thread(target=server.serve_forever, daemon=True).start()
+    told = Server(("127.0.0.1", 0), Told)
+    told.endpoints = served
+    said["stats"] = told.server_address[1]
+    threading.Thread(target=told.serve_forever, daemon=True).start()
     users.flush()
     os.environ["NTLM_USER_FILE"] = users.name
-    print(json.dumps(ports), flush=True)
+    print(json.dumps(said), flush=True)
     sys.stdin.read()
 
 

@@ -1,6 +1,6 @@
 //! What can go wrong: one error for all mechanisms.
 
-use crate::Mechanism;
+use crate::{Mechanism, Refusal};
 
 /// Why a context could not be built or used. No variant holds a secret or a token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,11 +36,23 @@ pub enum GssError {
         found: &'static str,
     },
     /// No ticket was to be had.
-    #[error("no Kerberos ticket for {target}: {why}")]
+    #[error("no Kerberos ticket for {target}: {}", refusal.told(why))]
     Ticket {
         /// The service.
         target: String,
+        /// What it is, where it is known.
+        refusal: Refusal,
         /// The library's or the key distribution centre's words.
+        why: String,
+    },
+    /// There is a ticket, and the server does not take it.
+    #[error("{target} refused the Kerberos ticket: {}", refusal.told(why))]
+    TicketRefused {
+        /// The service.
+        target: String,
+        /// What it is, where it is known.
+        refusal: Refusal,
+        /// The library's or the server's words.
         why: String,
     },
     /// Nothing in common.

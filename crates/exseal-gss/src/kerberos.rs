@@ -13,6 +13,7 @@ use sspi::{
 };
 
 use crate::keytab::Keytab;
+use crate::refusal::{self, Refusal};
 use crate::spnego::Inner;
 use crate::{
     Acceptance, ChannelBinding, Credential, GssError, Mechanism, Sealed, SecurityContext, Step, Target,
@@ -63,6 +64,7 @@ pub(crate) fn initiator(
 struct Initiator {
     context: Kerberos,
     credentials: Option<CredentialsBuffers>,
+    user: String,
     target: String,
     binding: Option<ChannelBinding>,
     kdc: Box<dyn KdcExchange>,
@@ -116,6 +118,7 @@ impl Initiator {
                     .find(wanted)
                     .ok_or_else(|| GssError::Ticket {
                         target: target.principal(),
+                        refusal: Refusal::Other,
                         why: format!(
                             "the keytab has no AES key of {user}, only of {}",
                             keytab.principals().join(", ")
@@ -143,6 +146,7 @@ impl Initiator {
         Ok(Self {
             context,
             credentials: handle.credentials_handle,
+            user: user.to_string(),
             target: target.principal(),
             binding,
             kdc,
@@ -171,6 +175,13 @@ impl SecurityContext for Initiator {
             State::Established | State::Finished => return Err(GssError::FINISHED),
         }
         let before = std::mem::replace(&mut self.state, State::Finished);
+        if let Some(code) = refusal::code_in_token(token.unwrap_or_default()) {
+            return Err(GssError::TicketRefused {
+                target: self.target.clone(),
+                refusal: Refusal::of_code(code),
+                why: format!("KRB-ERROR {code}"),
+            });
+        }
         let mut input = vec![SecurityBuffer::new(
             token.unwrap_or_default().to_vec(),
             BufferType::Token,
@@ -187,9 +198,22 @@ impl SecurityContext for Initiator {
             | ClientRequestFlags::CONFIDENTIALITY
             | ClientRequestFlags::SEQUENCE_DETECT
             | ClientRequestFlags::REPLAY_DETECT;
-        let ticket = |error: sspi::Error| GssError::Ticket {
-            target: self.target.clone(),
-            why: error.to_string(),
+        // What the centre said last, and whether it said anything.
+        let mut last = Some(Refusal::Other);
+        let mut wrong_password = false;
+        let (user, target) = (&self.user, &self.target);
+        let ticket = |error: sspi::Error, last: Option<Refusal>, wrong_password: bool| {
+            if wrong_password {
+                return GssError::LogonDenied {
+                    mechanism: Mechanism::Kerberos,
+                    user: user.clone(),
+                };
+            }
+            GssError::Ticket {
+                target: target.clone(),
+                refusal: last.unwrap_or(Refusal::Unreachable),
+                why: error.description,
+            }
         };
         let mut builder = self
             .context
@@ -204,7 +228,7 @@ impl SecurityContext for Initiator {
             let mut generator = self
                 .context
                 .initialize_security_context_impl(&mut builder)
-                .map_err(ticket)?;
+                .map_err(|error| ticket(error, last, false))?;
             let mut state = generator.start();
             loop {
                 match state {
@@ -216,13 +240,19 @@ impl SecurityContext for Initiator {
                         };
                         state = generator.resume(match answer {
                             Ok(answer) => {
+                                let code = refusal::code(&answer);
+                                wrong_password = code == Some(refusal::WRONG_PASSWORD);
+                                last = Some(code.map_or(Refusal::Other, Refusal::of_code));
                                 let length = u32::try_from(answer.len()).unwrap_or(u32::MAX);
                                 Ok([&length.to_be_bytes()[..], &answer].concat())
                             }
-                            Err(error) => Err(sspi::Error::new(
-                                sspi::ErrorKind::NoAuthenticatingAuthority,
-                                error.0,
-                            )),
+                            Err(error) => {
+                                last = None;
+                                Err(sspi::Error::new(
+                                    sspi::ErrorKind::NoAuthenticatingAuthority,
+                                    error.0,
+                                ))
+                            }
                         });
                     }
                     GeneratorState::Completed(result) => break result.map(|done| done.status),
@@ -232,7 +262,7 @@ impl SecurityContext for Initiator {
         let doing = "checking the server's answer";
         let status = status.map_err(|error| {
             if before == State::First {
-                ticket(error)
+                ticket(error, last, wrong_password)
             } else {
                 failed(doing)(error)
             }
@@ -445,14 +475,15 @@ fn open(context: &mut Kerberos, order: &mut Order, header: &[u8], data: &[u8]) -
     Ok(plain)
 }
 
-/// The order of a peer's messages, which `sspi` leaves to its caller: each number is one more than the last.
+/// The order of a peer's messages, which `sspi` and `cross-krb5` leave to their caller: each number is one more than the
+/// last.
 #[derive(Default)]
-struct Order {
+pub(crate) struct Order {
     last: Option<u64>,
 }
 
 impl Order {
-    fn follows(&mut self, header: &[u8]) -> Result<(), GssError> {
+    pub(crate) fn follows(&mut self, header: &[u8]) -> Result<(), GssError> {
         let number = header
             .get(8..16)
             .and_then(|bytes| bytes.try_into().ok())

@@ -51,6 +51,7 @@ mod error;
 mod kerberos;
 mod keytab;
 mod ntlm;
+mod refusal;
 mod spnego;
 #[cfg(any(feature = "gssapi", windows))]
 mod system;
@@ -62,6 +63,7 @@ pub use credential::{Accounts, Credential, NtHash, OneAccount, Password, UserNam
 pub use error::GssError;
 pub use kerberos::{KdcExchange, KdcUnreachable};
 pub use keytab::{Keytab, KeytabError};
+pub use refusal::Refusal;
 
 /// What a security context does, whichever mechanism and role it has.
 ///

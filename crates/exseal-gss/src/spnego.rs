@@ -2,6 +2,8 @@
 
 mod token;
 
+pub(crate) use token::take;
+
 use crate::{
     Acceptance, ChannelBinding, Credential, GssError, KdcExchange, Mechanism, Sealed, SecurityContext, Step,
     Target,
@@ -118,6 +120,10 @@ impl Initiator {
     fn reply(&mut self, token: &[u8]) -> Result<Step, GssError> {
         let said = Response::decode(token)?;
         if said.state == Some(NegState::Reject) {
+            // The mechanism's own token may say why.
+            if let (Some(token), false) = (&said.token, self.inner.is_established()) {
+                self.inner.step(Some(token))?;
+            }
             return Err(GssError::LogonDenied {
                 mechanism: self.inner.mechanism(),
                 user: String::new(),

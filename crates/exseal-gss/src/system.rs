@@ -2,6 +2,8 @@
 
 use cross_krb5::{ClientCtx, InitiateFlags, K5Ctx as _, PendingClientCtx, Step as Krb5Step};
 
+use crate::kerberos::Order;
+use crate::refusal::Refusal;
 use crate::spnego::Inner;
 use crate::{ChannelBinding, GssError, Mechanism, Sealed, SecurityContext, Step, Target};
 
@@ -14,8 +16,36 @@ pub(crate) struct Initiator {
 enum State {
     First,
     Reply(PendingClientCtx),
-    Established(ClientCtx),
+    Established(ClientCtx, Order),
     Finished,
+}
+
+/// Which refusal a library's error is: by libkrb5's numbers, since its words are in the user's language.
+#[cfg(unix)]
+fn refusal_of<E>(error: &E) -> Refusal
+where
+    E: AsRef<dyn std::error::Error + Send + Sync>,
+{
+    use libgssapi::error::Error;
+    // ERROR_TABLE_BASE_krb5: below 128 behind it are the codes of RFC 4120, then those of the library.
+    const BASE: u32 = 0x96c7_3a00;
+    let Some(Error { major, minor }) = error.as_ref().downcast_ref() else {
+        return Refusal::Other;
+    };
+    match minor.wrapping_sub(BASE) {
+        code @ 1..=127 => Refusal::of_code(code),
+        // KRB5_REALM_UNKNOWN, KRB5_KDC_UNREACH, KRB5_REALM_CANT_RESOLVE
+        154 | 156 | 220 => Refusal::Unreachable,
+        // GSS_S_NO_CRED, GSS_S_CREDENTIALS_EXPIRED: numbers, not flags (RFC 2744 3.9.1).
+        _ if matches!(major.bits() >> 16 & 0xff, 7 | 11) => Refusal::NoTicket,
+        _ => Refusal::Other,
+    }
+}
+
+/// On Windows the library's words say it, in the user's language.
+#[cfg(windows)]
+fn refusal_of<E>(_: &E) -> Refusal {
+    Refusal::Other
 }
 
 /// How far RFC 4121's trailer is rotated to the front when a message is encrypted ([MS-KILE] 3.4.5.4.1).
@@ -44,6 +74,7 @@ impl SecurityContext for Initiator {
                 )
                 .map_err(|error| GssError::Ticket {
                     target: self.target.clone(),
+                    refusal: refusal_of(&error),
                     why: format!("{error:#}"),
                 })?;
                 self.state = State::Reply(pending);
@@ -53,16 +84,22 @@ impl SecurityContext for Initiator {
                 })
             }
             State::Reply(pending) => {
-                let failed = |error| {
-                    GssError::library(
-                        Mechanism::Kerberos,
-                        "checking the server's answer",
-                        format!("{error:#}"),
-                    )
-                };
-                match pending.step(token.unwrap_or_default()).map_err(failed)? {
+                match pending
+                    .step(token.unwrap_or_default())
+                    .map_err(|error| match refusal_of(&error) {
+                        Refusal::Other => GssError::library(
+                            Mechanism::Kerberos,
+                            "checking the server's answer",
+                            format!("{error:#}"),
+                        ),
+                        refusal => GssError::TicketRefused {
+                            target: self.target.clone(),
+                            refusal,
+                            why: format!("{error:#}"),
+                        },
+                    })? {
                     Krb5Step::Finished((context, token)) => {
-                        self.state = State::Established(context);
+                        self.state = State::Established(context, Order::default());
                         Ok(Step {
                             token: token.map(|token| token.to_vec()),
                             established: true,
@@ -77,12 +114,12 @@ impl SecurityContext for Initiator {
                     }
                 }
             }
-            State::Established(_) | State::Finished => Err(GssError::FINISHED),
+            State::Established(..) | State::Finished => Err(GssError::FINISHED),
         }
     }
 
     fn seal(&mut self, plain: &[u8]) -> Result<Sealed, GssError> {
-        let State::Established(context) = &mut self.state else {
+        let State::Established(context, _) = &mut self.state else {
             return Err(GssError::NOT_ESTABLISHED);
         };
         let mut header = context
@@ -105,20 +142,21 @@ impl SecurityContext for Initiator {
     }
 
     fn open(&mut self, header: &[u8], data: &[u8]) -> Result<Vec<u8>, GssError> {
-        let State::Established(context) = &mut self.state else {
+        let State::Established(context, order) = &mut self.state else {
             return Err(GssError::NOT_ESTABLISHED);
         };
-        match context.unwrap(&[header, data].concat()) {
-            Ok(plain) => Ok(plain.to_vec()),
-            Err(error) => {
-                self.state = State::Finished;
-                Err(GssError::Message(format!("{error:#}")))
-            }
+        let opened = context
+            .unwrap(&[header, data].concat())
+            .map_err(|error| GssError::Message(format!("{error:#}")))
+            .and_then(|plain| order.follows(header).map(|()| plain.to_vec()));
+        if opened.is_err() {
+            self.state = State::Finished;
         }
+        opened
     }
 
     fn is_established(&self) -> bool {
-        matches!(self.state, State::Established(_))
+        matches!(self.state, State::Established(..))
     }
 
     fn peer(&self) -> Option<&str> {

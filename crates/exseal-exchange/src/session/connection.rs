@@ -503,8 +503,9 @@ async fn advance(
         (context, step)
     })
     .await
-    .map_err(|error| GssError::Ticket {
-        target: "the server".to_owned(),
+    .map_err(|error| GssError::Library {
+        mechanism: Mechanism::Kerberos,
+        doing: "asking for a ticket",
         why: error.to_string(),
     })
 }

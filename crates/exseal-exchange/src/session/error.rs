@@ -187,6 +187,19 @@ impl SessionError {
         }
     }
 
+    /// Whether the name or the password is wrong, so that the same again would bring the account nearer to being
+    /// locked.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Unauthorized { .. }
+                | Self::LogOn {
+                    source: GssError::LogonDenied { .. },
+                    ..
+                }
+        )
+    }
+
     /// What Exchange's front end said, if it was that.
     pub fn front_end(&self) -> Option<&FrontEndError> {
         match self {

@@ -45,6 +45,7 @@ use exseal_psrp::message::{
     ErrorRecord, HostCall, InformationRecord, Pipeline, PipelineState, PoolState, ProgressRecord,
 };
 use exseal_psrp::secret::KeyPair;
+use exseal_psrp::wsman::FaultKind;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -264,7 +265,11 @@ impl Session {
         };
         self.client.close();
         let closed = self.carry().await;
-        finished.and(closed)
+        // With its shell gone a command is gone, whatever it said to the word to stop.
+        if let (Err(error), Ok(())) = (&finished, &closed) {
+            tracing::debug!(%error, "a command could not be stopped, its shell was deleted");
+        }
+        closed
     }
 
     /// After an error: deletes what may be left, without a word.
@@ -409,7 +414,13 @@ impl Session {
         match timeout(patience, stopping).await {
             Ok(result) => {
                 self.unfinished = None;
-                result
+                match result {
+                    // The server knows no such command: it never got it, or has forgotten it.
+                    Err(SessionError::Reply(reply)) if reply.fault_kind() == Some(FaultKind::ShellGone) => {
+                        Ok(())
+                    }
+                    other => other,
+                }
             }
             Err(_) => {
                 self.unfinished = None;

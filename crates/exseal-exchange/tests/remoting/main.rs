@@ -11,7 +11,9 @@
     reason = "what goes wrong fails the test"
 )]
 
+mod front_end;
 #[cfg(feature = "gssapi")]
 mod kerberos;
 mod peer;
+mod tls;
 mod way_in;

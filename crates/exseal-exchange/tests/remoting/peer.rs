@@ -52,8 +52,29 @@ impl Script {
     }
 }
 
-/// A running psrpcore server.
-pub(crate) struct Peer(Script);
+/// A running psrpcore server. When it goes it must have no shell left and nothing to say against its client.
+pub(crate) struct Peer {
+    script: Script,
+    names: Vec<String>,
+    /// What it will say against a client that was not ours.
+    forgiven: Option<(String, &'static str)>,
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let stats = self.stats();
+        for name in &self.names {
+            let stats = &stats[name];
+            let forgiven = self.forgiven.as_ref().filter(|(of, _)| of == name);
+            let wrong: Vec<&str> = forgiven.iter().map(|(_, words)| *words).collect();
+            assert_eq!(stats["shells"], 0, "shells are left on {name}: {stats}");
+            assert_eq!(stats["wrong"], serde_json::json!(wrong), "on {name}");
+        }
+    }
+}
 
 /// Starts the peer with these endpoints; none: it is not installed, and that was said.
 pub(crate) fn peer(endpoints: &serde_json::Value) -> Option<Peer> {
@@ -67,31 +88,61 @@ pub(crate) fn peer_with(endpoints: &serde_json::Value, environment: &[(&str, &st
         assert!(std::env::var("CI").is_err(), "the peer must be there in CI");
         println!("not checked: our client against psrpcore's server (cargo xtask ci --only test)");
     }
-    script.map(Peer)
+    let named = |endpoint: &serde_json::Value| endpoint["name"].as_str().unwrap().to_owned();
+    let names = endpoints.as_array().unwrap().iter().map(named).collect();
+    script.map(|script| Peer {
+        script,
+        names,
+        forgiven: None,
+    })
 }
 
 impl Peer {
     pub(crate) fn port(&self, name: &str) -> u16 {
-        u16::try_from(self.0.said[name].as_u64().unwrap()).unwrap()
+        u16::try_from(self.script.said[name].as_u64().unwrap()).unwrap()
     }
 
-    /// What the peer says of an endpoint's past.
-    pub(crate) fn stats(&self, name: &str) -> serde_json::Value {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port(name))).unwrap();
-        stream
-            .write_all(b"GET /stats HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            .unwrap();
-        let mut whole = String::new();
-        stream.read_to_string(&mut whole).unwrap();
-        serde_json::from_str(whole.split_once("\r\n\r\n").unwrap().1).unwrap()
+    /// The certificate of an endpoint with TLS, in DER.
+    pub(crate) fn certificate(&self, name: &str) -> Vec<u8> {
+        decoded(self.encoded_certificate(name).unwrap())
     }
 
-    /// No shell is left and the client did nothing wrong.
-    pub(crate) fn is_content(&self, name: &str) {
-        let stats = self.stats(name);
-        assert_eq!(stats["shells"], 0, "shells are left on {name}: {stats}");
-        assert_eq!(stats["wrong"], serde_json::json!([]), "on {name}");
+    /// The same in base64; none: the endpoint is without TLS.
+    pub(crate) fn encoded_certificate(&self, name: &str) -> Option<&str> {
+        self.script.said["certificates"][name].as_str()
     }
+
+    /// What the peer says of all endpoints' past, by their names.
+    pub(crate) fn stats(&self) -> serde_json::Value {
+        let answer = plain(
+            self.port("stats"),
+            "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        );
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    }
+
+    /// How often an action was asked of an endpoint.
+    pub(crate) fn calls(&self, name: &str, action: &str) -> u64 {
+        self.stats()[name]["calls"][action].as_u64().unwrap_or_default()
+    }
+
+    /// That the peer will say this once, of a client that is not ours.
+    pub(crate) fn forgive(&mut self, name: &str, words: &'static str) {
+        self.forgiven = Some((name.to_owned(), words));
+    }
+}
+
+pub(crate) fn decoded(base64: &str) -> Vec<u8> {
+    base64::Engine::decode(&base64::engine::general_purpose::STANDARD, base64).unwrap()
+}
+
+/// Writes a text to a port and reads until the other side closes.
+pub(crate) fn plain(port: u16, request: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut whole = String::new();
+    stream.read_to_string(&mut whole).unwrap();
+    whole
 }
 
 pub(crate) fn password() -> Credential {

@@ -176,7 +176,7 @@ fn fields<'a>(mut body: &'a [u8], expected: &'static str) -> Result<Vec<(u8, &'a
 }
 
 /// The value of the element that begins here if it has this tag, and what follows it. Lengths up to four bytes.
-fn take(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+pub(crate) fn take(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (found, rest) = bytes.split_first()?;
     if *found != tag {
         return None;
