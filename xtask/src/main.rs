@@ -27,6 +27,7 @@ mod sample;
 mod schema;
 mod setup;
 mod truth;
+mod windows;
 mod workspace;
 
 use std::process::ExitCode;
@@ -74,6 +75,8 @@ enum Command {
     Edges(edges::EdgesArgs),
     /// Check that every crate is on the map of ARCHITECTURE.md
     Map(map::MapArgs),
+    /// Type-check what is for Windows there
+    Windows(windows::WindowsArgs),
 }
 
 /// What a command answers: `Err` is printed and ends with exit code 1.
@@ -119,6 +122,7 @@ fn main() -> ExitCode {
         Command::Schema(args) => schema::run(&args),
         Command::Edges(args) => edges::run(&args),
         Command::Map(args) => map::run(&args),
+        Command::Windows(args) => windows::run(&args),
     };
 
     match outcome {
