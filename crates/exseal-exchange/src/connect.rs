@@ -9,6 +9,8 @@
 //! user = "EXSEAL\\Administrator"          # its password is asked for, or read from a descriptor; never written here
 //! scheme = "negotiate"                    # basic, negotiate, ntlm or kerberos; absent: the best the server offers
 //! allow_basic_over_http = false           # true sends the password readable by everyone on the way
+//! https = false                           # true: PowerShell over TLS, on 443 and 5986; Basic always is
+//! pin = "5f…"                             # SHA-256 of the one certificate to trust for that, whatever its names
 //!
 //! [servers."ex1.contoso.lab"]
 //! address = "127.0.10.1"                  # where to connect instead of resolving the name
@@ -49,6 +51,10 @@ pub struct Connect {
     pub scheme: Option<LogOnScheme>,
     /// Whether HTTP Basic may send the password over plain HTTP.
     pub allow_basic_over_http: bool,
+    /// Whether PowerShell is reached over TLS, also where bodies could be sealed.
+    pub https: bool,
+    /// SHA-256 of the one certificate that is trusted for it, whoever signed it.
+    pub pin: Option<[u8; 32]>,
     /// The domain controller to ask, by its full name.
     pub directory: Option<String>,
     /// Whom Kerberos asks.
@@ -119,6 +125,35 @@ pub enum ConnectError {
         /// What was found instead.
         why: String,
     },
+    /// A pin is no SHA-256.
+    #[error("expected the SHA-256 of a certificate as 64 hex digits, found {found:?}")]
+    Pin {
+        /// The text.
+        found: String,
+    },
+}
+
+/// Reads a SHA-256: 64 hex digits; colons and spaces between them do not matter.
+///
+/// # Errors
+///
+/// [`ConnectError::Pin`].
+pub fn pin(text: &str) -> Result<[u8; 32], ConnectError> {
+    let wrong = || ConnectError::Pin {
+        found: text.to_owned(),
+    };
+    let digits: Vec<u8> = text
+        .chars()
+        .filter(|letter| !matches!(letter, ':' | ' '))
+        .map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect::<Option<_>>()
+        .ok_or_else(wrong)?;
+    let (pairs, rest) = digits.as_chunks::<2>();
+    let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
+    if !rest.is_empty() {
+        return Err(wrong());
+    }
+    bytes.try_into().map_err(|_| wrong())
 }
 
 #[derive(Deserialize, Default)]
@@ -128,6 +163,8 @@ struct File {
     user: Option<String>,
     scheme: Option<LogOnScheme>,
     allow_basic_over_http: bool,
+    https: bool,
+    pin: Option<String>,
     servers: BTreeMap<String, Place>,
     names: BTreeMap<String, Place>,
     directory: Option<DirectoryPlace>,
@@ -202,6 +239,8 @@ impl Connect {
             user: file.user,
             scheme: file.scheme,
             allow_basic_over_http: file.allow_basic_over_http,
+            https: file.https,
+            pin: file.pin.as_deref().map(pin).transpose()?,
             directory,
             kdc: file.kdc,
             places,
@@ -321,6 +360,18 @@ mod tests {
     #[test]
     fn an_empty_file_says_nothing() {
         assert_eq!(Connect::from_toml("").unwrap(), Connect::default());
+    }
+
+    #[test]
+    fn a_pin_is_64_hex_digits() {
+        let digits = "ab".repeat(32);
+        let connect = Connect::from_toml(&format!("https = true\npin = \"{digits}\"")).unwrap();
+        assert_eq!(connect.pin, Some([0xab; 32]));
+        assert!(connect.https);
+        assert_eq!(pin(&["AB"; 32].join(":")).unwrap(), [0xab; 32]);
+        for wrong in ["", "ab", "zz", &format!("{digits}a"), &format!("{digits}ab")] {
+            assert!(pin(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! This room reports what was seen, each value with its source, and decides nothing: judging is `exseal-engine`'s.
 
 pub mod connect;
+pub mod console;
 pub mod directory;
 pub mod files;
 pub mod live;

@@ -93,6 +93,54 @@ impl CommandError {
         }
     }
 
+    /// Of a session with a PowerShell.
+    pub(crate) fn of_session(address: &str, error: &exseal_exchange::session::SessionError) -> Self {
+        use exseal_exchange::session::SessionError as E;
+        let what = format!("{address}: {}", exseal_exchange::live::in_words(error));
+        if error.is_no_endpoint() {
+            return Self::fixable(what).hint(
+                "the server answers and has no such endpoint: builds after Exchange's remote shell was removed have none",
+            );
+        }
+        if let Some(front_end) = error.front_end() {
+            let hint = if front_end.is_proxy_failure() {
+                "the front end did not reach its back end on 444: look at its certificate and binding; exseal diagnose --live tells more"
+            } else if front_end.is_authorization_failure() {
+                "the front end took the log-on and found no right: the user needs a role of Exchange"
+            } else {
+                "this is the word of Exchange's front end, not of the log-on"
+            };
+            return Self::fixable(what).hint(hint);
+        }
+        match error {
+            E::Connect { .. } => Self::fixable(what)
+                .hint("check the name, and that 80 or 443 (exchange), 5985 or 5986 (server) are open from here"),
+            E::Tls { .. } => Self::fixable(what)
+                .hint("give the root of its certificate with --roots, or the certificate itself with --pin"),
+            E::Unauthorized { .. } => Self::fixable(what)
+                .hint("a name is user@domain or DOMAIN\\user; an account may be locked after several wrong passwords"),
+            E::LogOn { .. } => Self::fixable(what)
+                .hint("get a ticket with kinit or name a user with --user; the server by its FQDN, and a clock within five minutes of the domain's"),
+            E::ClearText { .. } => Self::usage(what)
+                .hint("use --https; allow_basic_over_http in a connect.toml sends the password readable by everyone"),
+            E::Quota { .. } => Self::fixable(what)
+                .hint("18 shells a user are Exchange's default: close other shells, or wait for their idle time-out"),
+            E::Local { .. } => Self::fixable(what)
+                .hint("the local way needs Windows PowerShell on this machine"),
+            E::Prompt { .. } => Self::fixable(what).hint("add -Confirm:$false where you mean yes"),
+            E::Broken { .. } | E::NoAnswer { .. } | E::Lost => {
+                Self::fixable(what).hint("exseal session check says which ways in work")
+            }
+            _ => Self::fixable(what),
+        }
+    }
+
+    /// Its words and its hint.
+    pub(crate) fn words(&self) -> (String, Option<String>) {
+        let shown = Shown::from(self);
+        (shown.what, shown.hint)
+    }
+
     /// The exit code.
     pub(crate) const fn code(&self) -> u8 {
         match self {

@@ -91,7 +91,7 @@ impl Passwords {
                 );
                 return None;
             };
-            return first_line(&mut std::io::BufReader::new(file));
+            return first_line(&mut { file });
         }
         if !std::io::stdin().is_terminal() {
             return None;
@@ -116,12 +116,35 @@ impl Passwords {
     }
 }
 
-fn first_line(reader: &mut dyn std::io::BufRead) -> Option<Secret> {
-    let mut line = String::new();
-    reader.read_line(&mut line).ok()?;
-    let line = line.trim_end_matches(['\r', '\n']);
+impl Passwords {
+    /// A further secret, the next line where lines are read.
+    ///
+    /// # Errors
+    ///
+    /// When none is to be had, or it is empty.
+    pub(crate) fn further(&self, what: &str) -> Result<Secret, CommandError> {
+        self.ask(what).ok_or_else(|| {
+            CommandError::usage(format!("expected the secret for {what}, found none")).hint(
+                "type it when asked, or give it with --password-stdin or --password-fd, on the line behind the password of --user",
+            )
+        })
+    }
+}
+
+fn first_line(reader: &mut dyn std::io::Read) -> Option<Secret> {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    // Byte by byte: what follows the line is the next secret's.
+    while line.len() < LONGEST_SECRET && reader.read(&mut byte).ok()? == 1 && byte != *b"\n" {
+        line.extend(byte);
+    }
+    let line = String::from_utf8(line).ok()?;
+    let line = line.trim_end_matches('\r');
     (!line.is_empty()).then(|| Secret::new(line))
 }
+
+/// A password longer than this is a mistake.
+const LONGEST_SECRET: usize = 64 << 10;
 
 /// Reads what was given.
 pub(crate) fn read(given: &[Given], passwords: &Passwords, context: &Context) -> Reading {

@@ -77,6 +77,30 @@ const fn directory(cmdlet: &'static str) -> Question {
     of_server(cmdlet, Kind::VirtualDirectory, ByName::Server, PROPERTIES, true)
 }
 
+/// Whether a cmdlet is one of the questions that is told by `-Server` which server it is about.
+pub(crate) fn takes_server(cmdlet: &str) -> bool {
+    const ASKED: [&Question; 15] = [
+        &CERTIFICATES,
+        &RECEIVE_CONNECTORS,
+        &POP,
+        &IMAP,
+        &OWA,
+        &ECP,
+        &EWS,
+        &MAPI,
+        &OAB,
+        &ACTIVE_SYNC,
+        &POWERSHELL,
+        &AUTODISCOVER,
+        &OUTLOOK_ANYWHERE,
+        &SERVICE_HEALTH,
+        &QUEUES,
+    ];
+    ASKED
+        .into_iter()
+        .any(|question| question.by == ByName::Server && question.cmdlet.eq_ignore_ascii_case(cmdlet))
+}
+
 pub(crate) const SERVERS: Question = of_organisation(
     "Get-ExchangeServer",
     Kind::ExchangeServer,

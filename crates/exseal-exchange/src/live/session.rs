@@ -37,7 +37,7 @@ impl Visitor {
     ///
     /// # Errors
     ///
-    /// In words: the name is none, or Basic over TLS has no root to trust.
+    /// In words: the name is none, or TLS has no root to trust.
     pub fn new(connect: Connect, user: Option<(&str, &Secret)>) -> Result<Self, String> {
         let credential = match user {
             None => Credential::LogonSession,
@@ -52,20 +52,20 @@ impl Visitor {
             Some(LogOnScheme::Negotiate) => LogOn::With(Scheme::Negotiate, credential),
             Some(LogOnScheme::Ntlm) => LogOn::With(Scheme::Ntlm, credential),
             Some(LogOnScheme::Kerberos) => LogOn::With(Scheme::Kerberos, credential),
-            Some(LogOnScheme::Basic) => {
-                if !connect.allow_basic_over_http {
-                    let roots = Trust {
-                        roots: connect.roots.clone(),
-                        ..Trust::default()
-                    };
-                    trust = Some(roots.config().map_err(|error| in_words(&error))?);
-                }
-                LogOn::Basic {
-                    credential,
-                    even_in_clear_text: connect.allow_basic_over_http,
-                }
-            }
+            Some(LogOnScheme::Basic) => LogOn::Basic {
+                credential,
+                even_in_clear_text: connect.allow_basic_over_http,
+            },
         };
+        let is_basic = connect.scheme == Some(LogOnScheme::Basic);
+        if connect.https || connect.pin.is_some() || (is_basic && !connect.allow_basic_over_http) {
+            let whom = Trust {
+                roots: connect.roots.clone(),
+                pinned: connect.pin,
+                ..Trust::default()
+            };
+            trust = Some(whom.config().map_err(|error| in_words(&error))?);
+        }
         let mut kdc = Kdc::default();
         if let Some(place) = &connect.kdc {
             kdc.host.clone_from(&place.address);
@@ -138,6 +138,18 @@ impl Visit {
     pub async fn open(endpoint: Endpoint, bounds: Bounds) -> Result<Self, Shut> {
         let opening = Session::open(endpoint);
         Self::begin(opening, bounds).await
+    }
+
+    /// A session that is open already, within bounds.
+    #[must_use]
+    pub const fn of(session: Session, bounds: Bounds) -> Self {
+        Self { session, bounds }
+    }
+
+    /// The session.
+    #[must_use]
+    pub const fn session(&self) -> &Session {
+        &self.session
     }
 
     /// Opens a PowerShell on this machine, as whoever runs this program.
@@ -218,7 +230,7 @@ impl Shell for Visit {
 }
 
 /// An error with the whole chain of its causes.
-fn in_words(error: &dyn Error) -> String {
+pub fn in_words(error: &dyn Error) -> String {
     let mut words = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -13,6 +13,7 @@ mod inspect;
 mod probe;
 mod report;
 mod schema;
+mod session;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -77,6 +78,7 @@ enum Command {
     Discover(discover::DiscoverArgs),
     Diagnose(diagnose::DiagnoseArgs),
     Probe(probe::ProbeArgs),
+    Session(session::SessionArgs),
     Auth(auth::AuthArgs),
     Forecast(forecast::ForecastArgs),
     Diff(diff::DiffArgs),
@@ -98,6 +100,7 @@ impl Command {
             Self::Discover(_) => info_span!("discover"),
             Self::Diagnose(_) => info_span!("diagnose"),
             Self::Probe(_) => info_span!("probe"),
+            Self::Session(_) => info_span!("session"),
             Self::Auth(_) => info_span!("auth_status"),
             Self::Forecast(_) => info_span!("forecast"),
             Self::Diff(_) => info_span!("diff"),
@@ -135,6 +138,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Discover(args) => discover::run(&context, args),
         Command::Diagnose(args) => diagnose::run(&context, args),
         Command::Probe(args) => probe::run(&context, args),
+        Command::Session(args) => session::run(&context, args),
         Command::Auth(args) => auth::run(&context, args),
         Command::Forecast(args) => forecast::run(&context, args),
         Command::Diff(args) => diff::run(&context, args),

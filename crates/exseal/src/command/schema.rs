@@ -13,7 +13,7 @@ use crate::context::Context;
 #[derive(Args, Debug)]
 #[command(hide = true)]
 pub(crate) struct SchemaArgs {
-    /// auth-status, checks, diagnose, diff, forecast, inspect, inventory, probe or report
+    /// auth-status, checks, diagnose, diff, forecast, inspect, inventory, probe, report, session-check or session-exec
     #[arg(required_unless_present = "all")]
     name: Option<String>,
 
@@ -37,6 +37,8 @@ pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
         ("probe", of::<crate::view::probe::Probed>()),
         ("report", of::<crate::view::report::Report>()),
         ("inventory", of::<exseal_model::Inventory>()),
+        ("session-check", of::<crate::view::session::CheckedAll<'static>>()),
+        ("session-exec", of::<crate::view::session::Executed>()),
     ]
 }
 

@@ -203,7 +203,7 @@ impl LiveArgs {
 }
 
 /// The certificates of a PEM file.
-fn roots(path: &Path) -> Result<Vec<Root>, CommandError> {
+pub(crate) fn roots(path: &Path) -> Result<Vec<Root>, CommandError> {
     let cannot = |what: String| {
         CommandError::usage(format!("cannot read the roots in {}: {what}", path.display()))
             .hint("expected certificates as PEM: -----BEGIN CERTIFICATE-----")

@@ -59,6 +59,11 @@ pub(super) fn this_exchange_server() -> Option<String> {
     }
 }
 
+/// Whether a name is that of this machine, where it is an Exchange server itself.
+pub(crate) fn is_this_machine(name: &str) -> bool {
+    this_exchange_server().is_some_and(|own| first_label(&own).eq_ignore_ascii_case(first_label(name)))
+}
+
 /// The domain controller that this machine's user logged on with.
 pub(super) fn log_on_server() -> Option<String> {
     let server = std::env::var("LOGONSERVER").ok()?;

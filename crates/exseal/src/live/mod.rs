@@ -22,8 +22,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use args::LiveArgs;
+pub(crate) use args::{LiveArgs, roots};
 use host::Host;
+pub(crate) use host::is_this_machine;
 
 use crate::command_error::CommandError;
 use crate::context::Context;

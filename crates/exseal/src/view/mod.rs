@@ -12,3 +12,4 @@ pub(crate) mod page;
 pub(crate) mod paint;
 pub(crate) mod probe;
 pub(crate) mod report;
+pub(crate) mod session;

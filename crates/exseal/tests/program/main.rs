@@ -14,6 +14,7 @@ mod probe;
 mod recorded;
 mod reference;
 mod report;
+mod session;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
