@@ -177,7 +177,7 @@ impl Visit {
         match opened {
             Ok(session) => Ok(Self { session, bounds }),
             Err(error) => Err(Shut {
-                refused: matches!(error, SessionError::Unauthorized { .. }),
+                refused: error.is_refusal(),
                 why: in_words(&error),
             }),
         }
