@@ -12,6 +12,7 @@ use sspi::{
     SecurityBufferRef, SecurityStatus, ServerRequestFlags, Sspi as _, SspiImpl as _, Username,
 };
 
+use crate::bound;
 use crate::keytab::Keytab;
 use crate::refusal::{self, Refusal};
 use crate::spnego::Inner;
@@ -274,10 +275,15 @@ impl SecurityContext for Initiator {
             State::Reply
         };
         let [output] = output;
-        Ok(Step {
-            token: Some(output.buffer).filter(|token| !token.is_empty()),
-            established,
-        })
+        let mut token = Some(output.buffer).filter(|token| !token.is_empty());
+        if let (State::First, Some(request), Some(_)) = (before, &token, &self.binding) {
+            let doing = "binding the request to the connection";
+            let key = self.context.query_context_session_key().map_err(failed(doing))?;
+            let right = bound::put_right(request, key.session_key.as_ref())
+                .map_err(|why| GssError::library(Mechanism::Kerberos, doing, why))?;
+            token = Some(right);
+        }
+        Ok(Step { token, established })
     }
 
     fn seal(&mut self, plain: &[u8]) -> Result<Sealed, GssError> {

@@ -46,6 +46,7 @@
 //! ```
 
 mod binding;
+mod bound;
 mod credential;
 mod error;
 mod kerberos;

@@ -2,7 +2,7 @@
 
 mod token;
 
-pub(crate) use token::take;
+pub(crate) use token::{take, tlv};
 
 use crate::{
     Acceptance, ChannelBinding, Credential, GssError, KdcExchange, Mechanism, Sealed, SecurityContext, Step,

@@ -9,6 +9,7 @@ use exseal_gss::{Credential, GssError, Keytab, Mechanism, Password, Refusal, Sch
 use serde_json::{Value, json};
 
 use crate::peer::{Peer, Script, decoded, endpoint, peer_with};
+use crate::tls::{over_tls, root};
 use crate::way_in::{big_results, errors, every_stream, odd_text, secrets};
 
 const PASSWORD: &str = "Passw0rd,of-a-lab";
@@ -82,16 +83,22 @@ fn both() -> Value {
     ])
 }
 
-/// Opens a session, looks at all that comes back, closes it.
-async fn works(endpoint: Endpoint, scheme: Scheme) {
+/// Opens a session, looks at how it is protected and at odd text in both directions.
+async fn opens(endpoint: Endpoint, scheme: Scheme) -> Session {
     let is_tls = endpoint.tls.is_some();
     let mut session = Session::open(endpoint).await.unwrap();
     let way = session.way().unwrap();
     assert_eq!(way.scheme, scheme.name());
     assert_eq!(way.mechanism, Some(Mechanism::Kerberos));
     assert!(way.is_sealed != way.is_tls && way.is_tls == is_tls);
-    every_stream(&mut session).await;
     odd_text(&mut session).await;
+    session
+}
+
+/// The same, and all else that comes back.
+async fn works(endpoint: Endpoint, scheme: Scheme) {
+    let mut session = opens(endpoint, scheme).await;
+    every_stream(&mut session).await;
     big_results(&mut session).await;
     secrets(&mut session).await;
     errors(&mut session).await;
@@ -101,15 +108,15 @@ async fn works(endpoint: Endpoint, scheme: Scheme) {
 #[tokio::test]
 async fn a_password_and_a_keytab_get_tickets_and_carry_a_sealed_session_under_both_schemes() {
     let lab = lab(&json!({}), &both());
-    for credential in [by_password(PASSWORD), lab.keytab()] {
-        for (name, scheme) in [
-            ("winrm", Scheme::Negotiate),
-            ("winrm", Scheme::Kerberos),
-            ("exchange", Scheme::Kerberos),
-        ] {
-            let log_on = LogOn::With(scheme, credential.clone());
-            works(lab.endpoint(name, log_on), scheme).await;
-        }
+    for (name, scheme) in [
+        ("winrm", Scheme::Negotiate),
+        ("winrm", Scheme::Kerberos),
+        ("exchange", Scheme::Kerberos),
+    ] {
+        let keytab = lab.endpoint(name, LogOn::With(scheme, lab.keytab()));
+        opens(keytab, scheme).await.close().await.unwrap();
+        let password = lab.endpoint(name, LogOn::With(scheme, by_password(PASSWORD)));
+        works(password, scheme).await;
     }
 }
 
@@ -240,8 +247,8 @@ async fn a_server_with_another_key_than_the_tickets_says_so() {
     assert_eq!(refusal(&error), Refusal::WrongKey, "{words}");
 }
 
-#[test]
-fn a_ticket_over_https_is_bound_to_the_servers_certificate() {
+#[tokio::test]
+async fn a_ticket_over_https_is_bound_to_the_servers_certificate() {
     let endpoints = json!([
         {"name": "own", "auth": "kerberos", "tls": "sha256", "binding": "own"},
         {"name": "own-384", "auth": "kerberos", "tls": "sha384", "binding": "own"},
@@ -250,7 +257,29 @@ fn a_ticket_over_https_is_bound_to_the_servers_certificate() {
     let lab = lab(&json!({"tickets": ["alice"]}), &endpoints);
     for scheme in [Scheme::Kerberos, Scheme::Negotiate] {
         for name in ["own", "own-384"] {
-            assert_eq!(lab.as_logged_on("alice", "works", name, scheme), "works");
+            assert_eq!(lab.as_logged_on("alice", "opens", name, scheme), "opens");
+            for credential in [by_password(PASSWORD), lab.keytab()] {
+                let plain = lab.endpoint(name, LogOn::With(scheme, credential));
+                let bound = over_tls(&lab.peer, name, plain, &root(&lab.peer, name));
+                opens(bound, scheme).await.close().await.unwrap();
+            }
+        }
+        for credential in [by_password(PASSWORD), lab.keytab()] {
+            let plain = lab.endpoint("other", LogOn::With(scheme, credential));
+            let bound = over_tls(&lab.peer, "other", plain, &root(&lab.peer, "other"));
+            let Err(error) = Session::open(bound).await else {
+                panic!("it is bound to another certificate")
+            };
+            assert!(
+                matches!(
+                    error,
+                    SessionError::LogOn {
+                        source: GssError::TicketRefused { .. },
+                        ..
+                    } | SessionError::Unauthorized { .. }
+                ),
+                "{error:?}"
+            );
         }
         // The same ticket is worth nothing at a server with another certificate.
         assert_eq!(
@@ -280,8 +309,8 @@ fn whoever_is_logged_on_opens_sealed_sessions_with_the_tickets_of_the_cache() {
     );
     // The client's keytab serves where there is no cache (KRB5_CLIENT_KTNAME).
     assert_eq!(
-        lab.as_logged_on("keytab", "works", "winrm", Scheme::Negotiate),
-        "works"
+        lab.as_logged_on("keytab", "opens", "winrm", Scheme::Negotiate),
+        "opens"
     );
 }
 
@@ -372,6 +401,11 @@ async fn within() {
                 "{error:?}"
             );
             println!("{TOLD}refused");
+            return;
+        }
+        "opens" => {
+            opens(endpoint, scheme).await.close().await.unwrap();
+            println!("{TOLD}opens");
             return;
         }
         "works" => {
