@@ -58,8 +58,18 @@ impl Recipe {
     ///
     /// [`KeyError`] when the key cannot sign.
     pub fn issue(&self, key: &PrivateKey, issuer: Option<&Issuer>) -> Result<Certificate, KeyError> {
-        let issuer_name = issuer.map_or(&self.subject, |issuer| issuer.certificate.subject());
         let signer = issuer.map_or(key, |issuer| &issuer.key);
+        self.certify(key.public(), signer, issuer)
+    }
+
+    /// As [`issue`](Self::issue), for a key of which only the public half is known: the answer to a request.
+    pub(crate) fn certify(
+        &self,
+        public: &[u8],
+        signer: &PrivateKey,
+        issuer: Option<&Issuer>,
+    ) -> Result<Certificate, KeyError> {
+        let issuer_name = issuer.map_or(&self.subject, |issuer| issuer.certificate.subject());
         let mut extensions = Vec::new();
         let usage: &[u8] = if self.is_ca {
             &[3, 2, 1, 6]
@@ -88,7 +98,7 @@ impl Recipe {
         let subject_key = self
             .subject_key
             .clone()
-            .or_else(|| (self.is_ca || issuer.is_some()).then(|| key_identifier(key.public())));
+            .or_else(|| (self.is_ca || issuer.is_some()).then(|| key_identifier(public)));
         if let Some(identifier) = subject_key {
             extensions.push(extension("2.5.29.14", false, &der::element(4, &identifier)));
         }
@@ -102,7 +112,7 @@ impl Recipe {
             issuer_name.der(),
             &validity,
             self.subject.der(),
-            key.public(),
+            public,
             &extensions,
             signer,
         )

@@ -71,6 +71,114 @@ impl Request {
     }
 }
 
+/// A request, read: what a CA needs of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) subject: Name,
+    /// DNS names of the SAN it asks for.
+    pub(crate) names: Vec<String>,
+    /// SubjectPublicKeyInfo.
+    pub(crate) public: Vec<u8>,
+}
+
+/// A text that is no request, or one that is not signed by its own key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a certificate request (PKCS#10) in PEM or Base64, found {0}")]
+pub struct RequestError(pub String);
+
+impl Asked {
+    /// Reads a request and checks its signature.
+    pub(crate) fn read(text: &str) -> Result<Self, RequestError> {
+        let wrong = |found: &str| RequestError(found.to_owned());
+        let digits: String = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.starts_with("-----"))
+            .collect();
+        let bytes = BASE64
+            .decode(digits)
+            .map_err(|error| RequestError(error.to_string()))?;
+        let (whole, _) = der::split(&bytes).ok_or_else(|| wrong("no DER sequence"))?;
+        let outer = der::children(whole.content);
+        let [info, algorithm, signature] = outer[..] else {
+            return Err(wrong("not three parts"));
+        };
+        let parts = der::children(info.content);
+        let [_, subject, public, ..] = parts[..] else {
+            return Err(wrong("no subject and key"));
+        };
+        let kind = der::children(algorithm.content)
+            .first()
+            .map(|kind| der::dotted(kind.content))
+            .unwrap_or_default();
+        verify(&kind, public.content, info.whole, signature.content)?;
+        let names = parts
+            .iter()
+            .filter(|part| part.tag == 0xa0)
+            .flat_map(|part| der::children(part.content))
+            .flat_map(|attribute| wanted_names(attribute.content))
+            .collect();
+        Ok(Self {
+            subject: Name::of_der(subject.whole),
+            names,
+            public: public.whole.to_vec(),
+        })
+    }
+}
+
+/// The DNS names of an attribute, when it is the one of the extensions.
+fn wanted_names(attribute: &[u8]) -> Vec<String> {
+    let parts = der::children(attribute);
+    let [kind, values, ..] = parts[..] else {
+        return Vec::new();
+    };
+    if der::dotted(kind.content) != "1.2.840.113549.1.9.14" {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for list in der::children(values.content) {
+        for extension in der::children(list.content) {
+            let parts = der::children(extension.content);
+            let (Some(kind), Some(value)) = (parts.first(), parts.last()) else {
+                continue;
+            };
+            if der::dotted(kind.content) != "2.5.29.17" {
+                continue;
+            }
+            let names = der::split(value.content).map_or(&[][..], |(inner, _)| inner.content);
+            found.extend(
+                der::children(names)
+                    .iter()
+                    .filter(|name| name.tag == 0x82)
+                    .map(|name| String::from_utf8_lossy(name.content).into_owned()),
+            );
+        }
+    }
+    found
+}
+
+/// Proof of possession: the request is signed by the key it is about.
+fn verify(kind: &str, public: &[u8], message: &[u8], signature: &[u8]) -> Result<(), RequestError> {
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_ASN1, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm,
+    };
+
+    let algorithm: &'static dyn VerificationAlgorithm = match kind {
+        "1.2.840.113549.1.1.11" => &RSA_PKCS1_2048_8192_SHA256,
+        "1.2.840.10045.4.3.2" => &ECDSA_P256_SHA256_ASN1,
+        other => return Err(RequestError(format!("one signed by {other}, not with SHA-256"))),
+    };
+    let parts = der::children(public);
+    let key = parts
+        .get(1)
+        .and_then(|bits| bits.content.get(1..))
+        .unwrap_or_default();
+    let signature = signature.get(1..).unwrap_or_default();
+    UnparsedPublicKey::new(algorithm, key)
+        .verify(message, signature)
+        .map_err(|_| RequestError("a signature that is not of the key in it".to_owned()))
+}
+
 /// PEM with Windows line ends.
 pub(crate) fn pem(der: &[u8], label: &str) -> String {
     let digits = BASE64.encode(der);

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 
+use super::object::{PsObject, PsValue};
 use super::table::Kind;
+use crate::certificate::Thumbprint;
 
 /// A value that was bound.
 #[derive(Clone, Debug, PartialEq)]
@@ -150,6 +152,12 @@ pub(crate) enum Unfit {
 
 /// Makes a value one of a kind. `offset_minutes` is the server's, for times without a zone.
 pub(crate) fn convert(kind: Kind, data: &Data, offset_minutes: i32) -> Result<Bound, Unfit> {
+    if kind == Kind::Certificate
+        && let Data::Document(document) = data
+        && let Some(PsValue::Object(object)) = PsObject::of_document(document)
+    {
+        return Ok(thumbprint_of(&object).map_or(Bound::Null, Bound::Text));
+    }
     let plain = Plain::of(data);
     let unfit = |wanted: &'static str| Unfit::Convert {
         found: plain.text().unwrap_or_default(),
@@ -164,7 +172,7 @@ pub(crate) fn convert(kind: Kind, data: &Data, offset_minutes: i32) -> Result<Bo
         };
     }
     match kind {
-        Kind::Text => match &plain {
+        Kind::Text | Kind::Certificate => match &plain {
             Plain::Secret(_) => Err(unfit("System.String")),
             Plain::List(items) if items.len() > 1 => Err(unfit("System.String")),
             _ => Ok(plain.text().map_or(Bound::Null, Bound::Text)),
@@ -231,6 +239,15 @@ pub(crate) fn convert(kind: Kind, data: &Data, offset_minutes: i32) -> Result<Bo
             }
             Ok(Bound::Texts(chosen))
         }
+    }
+}
+
+/// The thumbprint of a certificate that came as an object: said, or computed of its bytes.
+pub(crate) fn thumbprint_of(object: &PsObject) -> Option<String> {
+    match (object.property("Thumbprint"), object.property("RawData")) {
+        (Some(PsValue::Text(text)), _) => Some(text.clone()),
+        (_, Some(PsValue::Bytes(der))) => Some(Thumbprint::of(der).to_string()),
+        _ => None,
     }
 }
 

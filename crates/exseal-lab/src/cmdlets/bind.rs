@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use exseal_psrp::data::Data;
 use exseal_psrp::message::ErrorRecord;
 
-use super::argument::{Bound, Plain, convert};
+use super::argument::{Bound, Plain, convert, thumbprint_of};
 use super::error;
 use super::object::PsValue;
 use super::table::{Cmdlet, Kind, Parameter};
@@ -206,10 +206,9 @@ pub(crate) fn complete(
 /// What a parameter takes from an object: the property of its name; for an identity the object's own; of a plain value
 /// the value.
 fn piped_text(parameter: &Parameter, input: &PsValue) -> Option<String> {
-    if !matches!(parameter.kind, Kind::Text) {
-        return None;
-    }
     match input {
+        PsValue::Object(object) if parameter.kind == Kind::Certificate => thumbprint_of(object),
+        _ if parameter.kind != Kind::Text => None,
         PsValue::Object(object) => {
             let own = object.property(parameter.name).map(PsValue::shown);
             own.or_else(|| (parameter.name == "Identity").then(|| object.shown()))

@@ -29,7 +29,10 @@
 
 mod ad;
 mod argument;
+mod auth_config;
 mod bind;
+mod certificate;
+mod client_protocol;
 mod error;
 mod exchange_server;
 mod fault;
@@ -40,6 +43,7 @@ mod select;
 mod serialise;
 mod signing;
 mod table;
+mod transport_service;
 
 use std::time::Duration;
 
@@ -54,7 +58,13 @@ use serialise::Door;
 use table::{Access, Cmdlet};
 
 /// Every family's table.
-const FAMILIES: &[&[Cmdlet]] = &[exchange_server::CMDLETS];
+const FAMILIES: &[&[Cmdlet]] = &[
+    auth_config::CMDLETS,
+    certificate::CMDLETS,
+    client_protocol::CMDLETS,
+    exchange_server::CMDLETS,
+    transport_service::CMDLETS,
+];
 
 /// Questions that wait at once; the oldest goes when there are more.
 const WAITING: usize = 1_000;
@@ -311,7 +321,7 @@ impl Pending {
                 .servers
                 .get(&self.at)
                 .map_or_else(String::new, |server| server.fqdn.to_lowercase()),
-            signs: signing::signs(world, &self.at),
+            signing: signing::state(world, &self.at),
         };
         items.push(Item::Output(serialise::write(&value, &door)));
     }

@@ -7,7 +7,7 @@ use jiff::civil::DateTime;
 
 use super::argument::Bound;
 use super::bind::Arguments;
-use super::error::{self, Problem, language_of, say};
+use super::error::{Problem, language_of, say};
 use super::object::{PsObject, PsValue};
 use super::table::Cmdlet;
 use crate::call::{Answer, Endpoint};

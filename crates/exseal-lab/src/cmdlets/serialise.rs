@@ -10,6 +10,7 @@ use jiff::tz::Offset;
 use uuid::Uuid;
 
 use super::object::{PsObject, PsValue, Remoting};
+use super::signing::Signing;
 use crate::call::Endpoint;
 
 /// What a door adds.
@@ -19,13 +20,23 @@ pub(crate) struct Door {
     pub(crate) runspace: Uuid,
     /// The server's FQDN in lower case.
     pub(crate) computer: String,
-    /// Whether payloads can be signed, so that SerializationData is sent.
-    pub(crate) signs: bool,
+    /// How payloads fare.
+    pub(crate) signing: Signing,
 }
 
 impl Door {
-    fn full(&self) -> bool {
-        self.signs && self.endpoint == Endpoint::Exchange { full: true }
+    /// SerializationData as this door sends it.
+    fn payload(&self, object: &PsObject) -> Option<Property<'static>> {
+        let payload = object
+            .payload
+            .as_ref()
+            .filter(|_| self.endpoint == Endpoint::Exchange { full: true })?;
+        let bytes = match self.signing {
+            Signing::Off => payload.clone(),
+            Signing::Signed => super::payload::wrapped(payload),
+            Signing::Broken => return None,
+        };
+        Some(property("SerializationData", Value::Bytes(bytes)))
     }
 }
 
@@ -61,9 +72,7 @@ fn top(object: &PsObject, document: &mut Document<'static>, door: &Door) -> Valu
             Value::Guid(door.runspace.to_string().into()),
         ));
         extended.push(property("PSShowComputerName", Value::Bool(false)));
-        if let Some(payload) = object.payload.as_ref().filter(|_| door.full()) {
-            extended.push(property("SerializationData", Value::Bytes(payload.clone())));
-        }
+        extended.extend(door.payload(object));
     }
     let types = type_names(document, &object.types);
     document.add(Object {
@@ -87,9 +96,7 @@ fn inner(object: &PsObject, document: &mut Document<'static>, door: &Door) -> Va
     } else {
         Vec::new()
     };
-    if let Some(payload) = object.payload.as_ref().filter(|_| door.full()) {
-        extended.push(property("SerializationData", Value::Bytes(payload.clone())));
-    }
+    extended.extend(door.payload(object));
     let types = type_names(document, &object.types);
     document.add(Object {
         types,

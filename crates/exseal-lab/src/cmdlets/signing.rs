@@ -3,25 +3,37 @@
 use crate::organisation::Version;
 use crate::world::{FaultKind, ServerName, World};
 
-/// Whether objects of a remote session carry SerializationData: signing is off, or the Auth certificate can sign.
-pub(crate) fn signs(world: &World, at: &ServerName) -> bool {
+/// How payloads of a server's remote sessions fare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signing {
+    /// Not signed: sent as they are.
+    Off,
+    /// Signed: sent in a wrapping.
+    Signed,
+    /// They are to be signed and cannot be: not sent.
+    Broken,
+}
+
+/// How a server's payloads fare now: signing needs the current Auth certificate, with its key and not expired.
+pub(crate) fn state(world: &World, at: &ServerName) -> Signing {
     let Some(server) = world.servers.get(at) else {
-        return false;
+        return Signing::Off;
     };
     let broken = world.faults.iter().any(|(fault, _)| {
         fault.kind == FaultKind::BrokenPayloadSigning && fault.server.as_ref().is_none_or(|own| own == at)
     });
     if broken {
-        return false;
+        return Signing::Broken;
     }
     if !switched_on(world, at) {
-        return true;
+        return Signing::Off;
     }
     let now = world.clock_of(at);
-    world
+    let able = world
         .auth_on(at)
         .and_then(|thumbprint| server.my(thumbprint))
-        .is_some_and(|stored| stored.certificate.not_after() >= now)
+        .is_some_and(|stored| stored.certificate.not_after() >= now);
+    if able { Signing::Signed } else { Signing::Broken }
 }
 
 /// Whether a server signs: opt-in from January 2023 on, by default from November 2023 on, an override decides.

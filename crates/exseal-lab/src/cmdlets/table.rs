@@ -60,6 +60,8 @@ pub(crate) enum Kind {
     Number,
     /// Bytes.
     Bytes,
+    /// A certificate as an object; what is bound is its thumbprint.
+    Certificate,
     /// A SecureString.
     Secret,
     /// A point in time; without a zone it is the server's own.
@@ -107,6 +109,10 @@ pub(crate) const fn number(name: &'static str) -> Parameter {
 
 pub(crate) const fn bytes(name: &'static str) -> Parameter {
     of(name, Kind::Bytes)
+}
+
+pub(crate) const fn certificate(name: &'static str) -> Parameter {
+    of(name, Kind::Certificate)
 }
 
 pub(crate) const fn secret(name: &'static str) -> Parameter {

@@ -79,6 +79,9 @@ pub struct Assumptions {
     pub adam_certificate_invalid: bool,
     /// Whether a date that old builds read as UTC and that is past by it is refused (open point 19). Assumed: yes.
     pub past_after_utc_reading_refused: bool,
+    /// Whether Get-ExchangeCertificate -Identity with a certificate that is not there returns everything, as the
+    /// documentation warns, or says that it is not there. Assumed: everything. -Thumbprint always says it.
+    pub absent_identity_returns_all: bool,
     /// Whether SE lets OWA work with an RSA key in a KSP (open point 11). Assumed: no.
     pub se_allows_ksp: bool,
 }
@@ -99,6 +102,7 @@ impl Default for Assumptions {
             transport_certificate_when_gone: TransportCertificateWhenGone::default(),
             adam_certificate_invalid: true,
             past_after_utc_reading_refused: true,
+            absent_identity_returns_all: true,
             se_allows_ksp: false,
         }
     }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::World;
 use crate::certificate::{
-    Certificate, Issuer, KeyError, KeyKind, KeyPool, Name, Recipe, Thumbprint, serial_from,
+    Asked, Certificate, Issuer, KeyError, KeyKind, KeyPool, Name, Recipe, Thumbprint, serial_from,
 };
-use crate::organisation::RootKind;
+use crate::organisation::{IssuerRef, RootKind};
 
 /// The CAs, and what kind each root is.
 #[derive(Debug)]
@@ -134,5 +135,48 @@ impl Authorities {
         .into_iter()
         .find(|issuer| issuer.certificate.subject() == subject)
         .or_else(|| self.others.get(subject).map(|(issuer, _)| issuer))
+    }
+}
+
+impl World {
+    /// What a CA answers to a request that `New-ExchangeCertificate -GenerateRequest` made: a certificate in DER with
+    /// the request's subject, names and key, valid from now.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`](crate::certificate::RequestError): no request, one that is not signed by its own key, or
+    /// `authority` is none of the simulation's own CAs.
+    pub fn answer_request(
+        &mut self,
+        request: &str,
+        authority: &IssuerRef,
+        valid_for: SignedDuration,
+    ) -> Result<Vec<u8>, crate::certificate::RequestError> {
+        let asked = Asked::read(request)?;
+        let number = self.next_number();
+        let issuer = match authority {
+            IssuerRef::PublicCa => &self.authorities.public_ca,
+            IssuerRef::PublicCa2 => &self.authorities.public_ca2,
+            IssuerRef::InternalCa => &self.authorities.internal_ca,
+            IssuerRef::UnknownCa => &self.authorities.unknown_ca,
+            IssuerRef::Itself | IssuerRef::Id(_) => {
+                return Err(crate::certificate::RequestError(
+                    "a CA that is not the simulation's own to answer it".to_owned(),
+                ));
+            }
+        };
+        let recipe = Recipe {
+            subject: asked.subject,
+            names: asked.names,
+            not_before: self.now,
+            not_after: self.now.checked_add(valid_for).unwrap_or(self.now),
+            serial: serial_from(&format!("{}/answer/{number}", self.seed)),
+            is_ca: false,
+            subject_key: None,
+        };
+        recipe
+            .certify(&asked.public, &issuer.key, Some(issuer))
+            .map(|certificate| certificate.der().to_vec())
+            .map_err(|error| crate::certificate::RequestError(error.to_string()))
     }
 }

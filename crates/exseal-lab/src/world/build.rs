@@ -416,6 +416,7 @@ impl Builder<'_> {
             auth_loaded: None,
             web_started: installed,
             deployment: Vec::new(),
+            downgraded_auth: false,
             lock: None,
             name,
         };

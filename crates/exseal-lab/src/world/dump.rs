@@ -129,6 +129,7 @@ impl World {
             "deployment": server.deployment.iter()
                 .map(|(due, thumbprint)| json!({"due": due.to_string(), "thumbprint": thumbprint.to_string()}))
                 .collect::<Vec<_>>(),
+            "useDowngradedExchangeServerAuth": server.downgraded_auth,
             "lock": server.lock,
             "queues": server.queues.iter().map(|queue| json!({
                 "id": queue.id, "deliveryType": queue.delivery_type, "nextHop": queue.next_hop,

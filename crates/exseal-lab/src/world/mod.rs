@@ -22,8 +22,10 @@ pub(crate) use authorities::Authorities;
 pub use events::{Event, Happening, Level};
 pub(crate) use fault::split_words;
 pub use fault::{Fault, FaultError, FaultKind};
+pub(crate) use listener::chain_of;
 pub use listener::{FrontEnd, Listener, PresentedCertificate, SessionRefusal, SmtpListener, SmtpVerb};
 pub use selection::Selected;
+pub(crate) use selection::{choose, matches_pair, name_pair, smtp_enabled};
 pub use server::{
     Binding, HttpSysEntry, IIS_APP_ID, Reader, Server, ServerName, Service, Stored, StoredKey, WebSite,
 };

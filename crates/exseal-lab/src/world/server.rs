@@ -304,6 +304,8 @@ pub struct Server {
     pub web_started: Timestamp,
     /// Thumbprints the deployment servicelet is to fetch, and when.
     pub deployment: Vec<(Timestamp, Thumbprint)>,
+    /// UseDowngradedExchangeServerAuth.
+    pub downgraded_auth: bool,
     /// The lock of an exseal run, as the helper writes it.
     pub lock: Option<serde_json::Value>,
 }
