@@ -15,6 +15,7 @@ Options of an endpoint:
               all of them, as with a dead back end
   max_shells  a quota
   max_poll    seconds before a Receive that found nothing is answered
+  empty_poll  such a Receive is answered with a command that runs and no bytes, not with the fault w:TimedOut
   tls         the hash ("sha256", "sha384", "sha512") of the signature of the certificate that is made for localhost
   binding     "own": log-ons must be bound to this TLS certificate; "other": to another one, so that none can succeed
   user, password, service
@@ -46,7 +47,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from psrpcore import PSRPPayload, ServerPipeline, ServerRunspacePool
 from psrpcore.types import (
-    ErrorCategoryInfo, ErrorRecord, NETException, PSCustomObject, PSInvocationState, PSSecureString, PSString,
+    ErrorCategoryInfo, ErrorRecord, HostMethodIdentifier, NETException, PSCustomObject, PSInvocationState, PSSecureString, PSString,
 )
 
 NS = {
@@ -109,6 +110,7 @@ class Shell:
         self.out = {None: []}
         self.done = {}
         self.commands = set()
+        self.answers = {}
 
     def pump(self):
         while True:
@@ -217,6 +219,14 @@ class Endpoint:
                 pipeline.write_error(NETException(Message="not terminating"), fully_qualified_error_id="X,Y")
                 pipeline.write_output(PSString("out"))
                 shell.pump()
+        elif name == "Read-Host":
+            with shell.changed:
+                call = pipeline.host_call(HostMethodIdentifier.ReadLine)
+                shell.pump()
+                if not shell.changed.wait_for(lambda: call in shell.answers, 30):
+                    raise Ends("NoAnswer", "nobody answered the question")
+                error = shell.answers.pop(call).error
+            write(PSString("answered" if error is None else f"refused: {error.FullyQualifiedErrorId}"))
         elif name == "Stop-Terminating":
             write(PSString("before"))
             raise Ends("Terminating,Stop-Terminating", "it ended here: ü 😀")
@@ -247,9 +257,8 @@ class Endpoint:
 
     # -- WSMan ---------------------------------------------------------------------------------------------------
 
-    def feed(self, shell, data, command_id=None):
+    def feed(self, shell, data, command_id=None, stream=psrpcore.StreamType.default):
         with shell.changed:
-            stream = psrpcore.StreamType.default
             shell.pool.receive_data(PSRPPayload(data, stream, uuid.UUID(command_id) if command_id else None))
             while True:
                 event = shell.pool.next_event()
@@ -260,6 +269,9 @@ class Endpoint:
                     # Before the answer: a Signal that comes next finds it running.
                     pipeline.start()
                     threading.Thread(target=self.run, args=(shell, pipeline), daemon=True).start()
+                elif isinstance(event, psrpcore.PipelineHostResponseEvent):
+                    shell.answers[event.ci] = event
+                    shell.changed.notify_all()
                 elif isinstance(event, psrpcore.GetAvailableRunspacesEvent):
                     shell.pool.runspace_availability_response(event.ci, 1)
             shell.pump()
@@ -318,6 +330,8 @@ class Endpoint:
         with shell.changed:
             while not shell.out.get(command_id) and not shell.done.get(command_id):
                 left = end - time.time()
+                if left <= 0 and self.options.get("empty_poll"):
+                    break
                 if left <= 0 or shell.id not in self.shells:
                     raise Fault("w:TimedOut", 2150858793, "The operation timed out.")
                 shell.changed.wait(left)
@@ -391,7 +405,9 @@ class Endpoint:
                 elif name == "Send":
                     for stream in envelope.findall(".//rsp:Stream", NS):
                         command_id = stream.get("CommandId")
-                        self.feed(shell, base64.b64decode(stream.text or ""), command_id and command_id.upper())
+                        data, is_answer = base64.b64decode(stream.text or ""), stream.get("Name") == "pr"
+                        kind = psrpcore.StreamType.prompt_response if is_answer else psrpcore.StreamType.default
+                        self.feed(shell, data, command_id and command_id.upper(), kind)
                 elif name == "Signal":
                     self.signal(shell, envelope)
                 else:

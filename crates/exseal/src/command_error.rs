@@ -95,7 +95,7 @@ impl CommandError {
 
     /// Of a session with a PowerShell.
     pub(crate) fn of_session(address: &str, error: &exseal_exchange::session::SessionError) -> Self {
-        use exseal_exchange::session::SessionError as E;
+        use exseal_exchange::session::{Refusal, SessionError as E};
         let what = format!("{address}: {}", exseal_exchange::live::in_words(error));
         if error.is_no_endpoint() {
             return Self::fixable(what).hint(
@@ -112,13 +112,37 @@ impl CommandError {
             };
             return Self::fixable(what).hint(hint);
         }
+        if error.is_refusal() {
+            return Self::fixable(what)
+                .hint("a name is user@domain or DOMAIN\\user; an account may be locked after several wrong passwords");
+        }
+        match error.refusal() {
+            Some(Refusal::UnknownUser) => {
+                return Self::fixable(what).hint("a name is user@domain, with the domain the account is in");
+            }
+            Some(Refusal::UnknownService) => {
+                return Self::fixable(what).hint(
+                    "name the server as its certificate and account do: by its FQDN, not an alias or address",
+                );
+            }
+            Some(Refusal::Unreachable) => {
+                return Self::fixable(what)
+                    .hint("port 88 of a domain controller has to be open from here; kdc in a connect.toml names one");
+            }
+            Some(Refusal::NoTicket) => {
+                return Self::fixable(what).hint("get a ticket with kinit, or name a user with --user");
+            }
+            // Their words say what to do.
+            Some(Refusal::ClockSkew | Refusal::PasswordExpired | Refusal::Revoked | Refusal::WrongKey) => {
+                return Self::fixable(what);
+            }
+            _ => {}
+        }
         match error {
             E::Connect { .. } => Self::fixable(what)
                 .hint("check the name, and that 80 or 443 (exchange), 5985 or 5986 (server) are open from here"),
             E::Tls { .. } => Self::fixable(what)
                 .hint("give the root of its certificate with --roots, or the certificate itself with --pin"),
-            E::Unauthorized { .. } => Self::fixable(what)
-                .hint("a name is user@domain or DOMAIN\\user; an account may be locked after several wrong passwords"),
             E::LogOn { .. } => Self::fixable(what)
                 .hint("get a ticket with kinit or name a user with --user; the server by its FQDN, and a clock within five minutes of the domain's"),
             E::ClearText { .. } => Self::usage(what)

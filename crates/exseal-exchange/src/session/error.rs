@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use exseal_gss::GssError;
+pub use exseal_gss::Refusal;
 use exseal_psrp::client::{AskError, ClientError};
 use exseal_psrp::message::ErrorRecord;
 pub use exseal_psrp::wsman::Effect;
@@ -198,6 +199,17 @@ impl SessionError {
                     ..
                 }
         )
+    }
+
+    /// Why Kerberos refused, if it did.
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::LogOn {
+                source: GssError::Ticket { refusal, .. } | GssError::TicketRefused { refusal, .. },
+                ..
+            } => Some(*refusal),
+            _ => None,
+        }
     }
 
     /// What Exchange's front end said, if it was that.

@@ -52,7 +52,7 @@ use uuid::Uuid;
 
 pub use connection::Way;
 pub use endpoint::{Endpoint, LogOn, Patience};
-pub use error::{Effect, SessionError};
+pub use error::{Effect, Refusal, SessionError};
 pub use kdc::Kdc;
 pub use local::LocalPowerShell;
 pub use trust::{Trust, TrustError};

@@ -147,11 +147,15 @@ async fn fails(endpoint: Endpoint) -> (GssError, String) {
         panic!("it must not open")
     };
     assert_eq!(error.effect(), Effect::None, "{error}");
+    let told = error.refusal();
     let SessionError::LogOn { source, .. } = error else {
         panic!("{error:?}")
     };
     let words = source.to_string();
     assert!(!words.contains(PASSWORD) && !words.contains("not it"), "{words}");
+    if !matches!(source, GssError::LogonDenied { .. }) {
+        assert_eq!(told, Some(refusal(&source)));
+    }
     (source, words)
 }
 

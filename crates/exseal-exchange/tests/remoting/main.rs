@@ -15,5 +15,6 @@ mod front_end;
 #[cfg(feature = "gssapi")]
 mod kerberos;
 mod peer;
+mod tampered;
 mod tls;
 mod way_in;

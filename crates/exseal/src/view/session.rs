@@ -394,7 +394,7 @@ impl Checked {
     pub(crate) fn shut(channel: &str, address: &str, error: &SessionError, shown: &CommandError) -> Self {
         let state = if error.is_no_endpoint() { "absent" } else { "shut" };
         let mut checked = Self::new(channel, address, state);
-        checked.refused = matches!(error, SessionError::Unauthorized { .. });
+        checked.refused = error.is_refusal();
         let (why, hint) = shown.words();
         checked.why = Some(why);
         checked.hint = hint;
