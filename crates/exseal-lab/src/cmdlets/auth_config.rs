@@ -11,7 +11,7 @@ use super::payload;
 use super::run::{Run, Stop};
 use super::table::{Access, Cmdlet, switch, text, time};
 use crate::certificate::Thumbprint;
-use crate::organisation::{Provider, Version};
+use crate::organisation::Provider;
 use crate::world::Server;
 use crate::world::directory::{AuthConfig, Key, Object};
 
@@ -209,7 +209,8 @@ fn staged(run: &mut Run<'_>) -> Result<Option<(Thumbprint, Timestamp)>, Stop> {
         return Ok(None);
     };
     let clock = run.world.clock_of(&run.at);
-    let reads_utc = run.here().is_some_and(reads_dates_as_utc);
+    // Builds before the first half of 2022 read the date as UTC (KB5012779).
+    let reads_utc = run.here().is_some_and(Server::is_before_2022);
     let effective = if reads_utc {
         wall.to_zoned(TimeZone::UTC).map_or(at, |zoned| zoned.timestamp())
     } else {
@@ -237,17 +238,6 @@ fn staged(run: &mut Run<'_>) -> Result<Option<(Thumbprint, Timestamp)>, Stop> {
         return Ok(None);
     }
     Ok(Some((thumbprint, effective)))
-}
-
-/// Builds before the first half of 2022 read the date as UTC (KB5012779).
-fn reads_dates_as_utc(server: &Server) -> bool {
-    let [_, _, cu, revision] = server.build;
-    match server.version {
-        Version::V2010 | Version::V2013 => true,
-        Version::V2016 => (cu, revision) < (2507, 6),
-        Version::V2019 => (cu, revision) < (1118, 7),
-        Version::Se => false,
-    }
 }
 
 /// A certificate that can sign: on the server where the cmdlet runs, with its key, RSA in CAPI.

@@ -35,12 +35,15 @@ impl Arguments {
 pub(crate) struct Place {
     pub(crate) language: Language,
     pub(crate) offset_minutes: i32,
+    /// Whether the build is one before the first half of 2022.
+    pub(crate) old: bool,
 }
 
 /// The parameter a name means: its own name or alias, else the only one that begins so.
 fn parameter(cmdlet: &Cmdlet, name: &str, place: Place) -> Result<Parameter, Box<ErrorRecord>> {
     let mut starting = Vec::new();
-    for (parameter, alias) in cmdlet.all_parameters() {
+    let known = |parameter: &Parameter| place.old || !parameter.old;
+    for (parameter, alias) in cmdlet.all_parameters().filter(|(own, _)| known(own)) {
         if parameter.name.eq_ignore_ascii_case(name)
             || (!alias.is_empty() && alias.eq_ignore_ascii_case(name))
         {

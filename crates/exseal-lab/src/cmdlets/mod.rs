@@ -50,7 +50,7 @@ use std::time::Duration;
 use exseal_psrp::message::ErrorRecord;
 
 use crate::call::{Answer, Call, Command, End, Endpoint, Interruption, Item, Outcome, Prompt};
-use crate::world::{FaultKind, ServerName, World};
+use crate::world::{FaultKind, Server, ServerName, World};
 use bind::{Arguments, Place};
 use object::{PsObject, PsValue};
 use run::{Answers, Question, Run, Said, Stop};
@@ -305,6 +305,7 @@ impl Pending {
                 .servers
                 .get(&self.at)
                 .map_or(0, |server| server.utc_offset_minutes),
+            old: world.servers.get(&self.at).is_some_and(Server::is_before_2022),
         }
     }
 

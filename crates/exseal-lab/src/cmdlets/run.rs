@@ -215,8 +215,19 @@ impl Run<'_> {
             Some("silentlycontinue" | "ignore") => Ok(()),
             Some("stop") => {
                 self.said.push(Said::Warning(text.clone()));
+                let stopped = say(
+                    self.language(),
+                    format!(
+                        "The running command stopped because the preference variable \"WarningPreference\" or common \
+                         parameter is set to Stop: {text}"
+                    ),
+                    format!(
+                        "Der ausgeführte Befehl wurde beendet, da die Einstellungsvariable \"WarningPreference\" oder \
+                         ein allgemeiner Parameter auf \"Stop\" festgelegt ist: {text}"
+                    ),
+                );
                 Err(Stop::Failed(Box::new(ErrorRecord::new(
-                    &text,
+                    &stopped,
                     &format!("ActionPreferenceStop,{}", self.cmdlet.class),
                     exseal_psrp::message::ErrorCategory::OperationStopped,
                     "ActionPreferenceStopException",

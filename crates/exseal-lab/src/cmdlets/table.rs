@@ -41,6 +41,8 @@ pub(crate) struct Parameter {
     pub(crate) mandatory: bool,
     /// Whether it takes an object of the pipeline: the property of its name, else the object's identity.
     pub(crate) piped: bool,
+    /// Only builds before the first half of 2022 have it.
+    pub(crate) old: bool,
 }
 
 /// What a parameter takes.
@@ -80,6 +82,7 @@ const fn of(name: &'static str, kind: Kind) -> Parameter {
         position: None,
         mandatory: false,
         piped: false,
+        old: false,
     }
 }
 
@@ -159,6 +162,11 @@ impl Parameter {
             mandatory: true,
             ..self
         }
+    }
+
+    /// Went away with the cumulative updates of the first half of 2022.
+    pub(crate) const fn before_2022(self) -> Self {
+        Self { old: true, ..self }
     }
 
     /// Takes what comes down the pipeline.

@@ -120,6 +120,7 @@ pub(super) fn build(
         config: organisation.organisation_config.clone(),
         modules: Vec::new(),
         windows: crate::windows::Sessions::default(),
+        files: BTreeMap::new(),
     };
     world.settle(organisation)?;
     Ok(world)

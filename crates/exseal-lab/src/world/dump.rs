@@ -34,6 +34,8 @@ impl World {
             "domain": self.domain,
             "servers": servers,
             "sites": sites,
+            "files": self.files.iter().map(|(path, bytes)| (path.clone(), json!(bytes.len())))
+                .collect::<serde_json::Map<_, _>>(),
             "faults": self.faults.iter().map(|(fault, _)| fault.to_string()).collect::<Vec<_>>(),
             "standIns": self.stand_ins.iter()
                 .map(|pair| json!({"original": pair.original.to_string(), "standIn": pair.stand_in.to_string()}))

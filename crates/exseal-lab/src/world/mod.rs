@@ -69,6 +69,8 @@ pub struct World {
     pub(crate) config: BTreeMap<String, bool>,
     pub(crate) modules: Vec<[u8; 32]>,
     pub(crate) windows: crate::windows::Sessions,
+    /// Files by path in lower case, backslashes between the parts.
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
 }
 
 /// A world that could not be made.
@@ -239,6 +241,17 @@ impl World {
         if !self.modules.contains(&hash) {
             self.modules.push(hash);
         }
+    }
+
+    /// A file that a cmdlet of an old build wrote or is to read, by its path. The simulation has no other files.
+    #[must_use]
+    pub fn file(&self, path: &str) -> Option<&[u8]> {
+        self.files.get(&path.to_lowercase()).map(Vec::as_slice)
+    }
+
+    /// Puts a file at a path, for -FileName of an old build.
+    pub fn put_file(&mut self, path: &str, bytes: Vec<u8>) {
+        self.files.insert(path.to_lowercase(), bytes);
     }
 
     pub(crate) fn next_number(&mut self) -> u64 {

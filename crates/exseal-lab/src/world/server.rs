@@ -360,6 +360,19 @@ impl Server {
             .map(|(_, service)| service)
     }
 
+    /// Whether its build is one before the cumulative updates of the first half of 2022 (15.1.2507.6, 15.2.1118.7), which
+    /// took parameters away and read dates otherwise.
+    #[must_use]
+    pub fn is_before_2022(&self) -> bool {
+        let [_, _, cu, revision] = self.build;
+        match self.version {
+            Version::V2010 | Version::V2013 => true,
+            Version::V2016 => (cu, revision) < (2507, 6),
+            Version::V2019 => (cu, revision) < (1118, 7),
+            Version::Se => false,
+        }
+    }
+
     /// Whether its product is one exseal may change: 2016 and later.
     #[must_use]
     pub fn is_e15_or_later(&self) -> bool {

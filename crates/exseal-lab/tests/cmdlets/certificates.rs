@@ -500,3 +500,65 @@ fn replacing_the_internal_transport_certificate_moves_the_edge_credentials_or_fa
     assert_eq!(reason(&refused), "InvalidOperationException");
     assert_eq!(internal_transport(&mut broken), old);
 }
+
+#[test]
+fn files_are_written_and_read_by_builds_before_2022_and_the_parameters_are_gone_after() {
+    let request = |path: &str| {
+        Command::new("New-ExchangeCertificate")
+            .with("GenerateRequest", true)
+            .with("SubjectName", "CN=mail.contoso.lab, C=DE")
+            .with("RequestFile", path)
+    };
+    let import = |path: &str| Command::new("Import-ExchangeCertificate").with("FileName", path);
+    let path = "\\\\files\\certificates\\mail.req";
+    let mut old = world("[[server]]\nname = \"EX1\"\nversion = \"2019\"\nbuild = \"15.2.986.5\"\n");
+    let mut new = two_servers();
+
+    let written = done(&mut old, request(path));
+    assert_eq!(written.output().count(), 0);
+    let text = String::from_utf8(old.file(path).expect("the file").to_vec()).expect("text");
+    let answer = old
+        .answer_request(
+            &text,
+            &exseal_lab::organisation::IssuerRef::InternalCa,
+            SignedDuration::from_hours(24),
+        )
+        .expect("the CA's answer");
+    old.put_file("\\\\files\\certificates\\mail.cer", answer);
+    done(&mut old, import("\\\\FILES\\certificates\\mail.cer"));
+    let row = certificates(&mut old, "EX1", &["Subject", "RootCAType"]).remove(0);
+    assert_eq!(row, ["CN=mail.contoso.lab, C=DE", "Enterprise"]);
+    assert_eq!(reason(&run(&mut old, import("nowhere"))), "ArgumentException");
+
+    for command in [request(path), import(path)] {
+        let refused = run(&mut new, command);
+        let error = refused.error().expect("an error");
+        assert!(
+            error
+                .fully_qualified_error_id
+                .starts_with("NamedParameterNotFound,")
+        );
+    }
+}
+
+#[test]
+fn a_request_that_is_none_or_signed_by_another_key_gets_no_answer() {
+    let mut world = two_servers();
+    let made = done(
+        &mut world,
+        Command::new("New-ExchangeCertificate")
+            .with("GenerateRequest", true)
+            .with("BinaryEncoded", true),
+    );
+    let mut request = property_bytes(made.output().next().expect("the request"), "FileData");
+    if let Some(last) = request.last_mut() {
+        *last ^= 1;
+    }
+    let authority = exseal_lab::organisation::IssuerRef::PublicCa;
+    let base64 = base64::engine::general_purpose::STANDARD;
+
+    for text in ["", "no request", &base64::Engine::encode(&base64, &request)] {
+        let answer = world.answer_request(text, &authority, SignedDuration::from_hours(1));
+        assert!(answer.is_err(), "{text}");
+    }
+}

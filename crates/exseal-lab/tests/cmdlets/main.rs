@@ -2,9 +2,11 @@
 
 #![expect(clippy::print_stdout, reason = "a test says what it could not check")]
 
+mod assumptions;
 mod auth_config;
 mod certificates;
 mod invariants;
+mod sequences;
 mod shapes;
 
 use std::borrow::Cow;

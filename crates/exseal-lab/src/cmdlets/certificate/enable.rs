@@ -4,7 +4,7 @@ use super::super::error::Problem;
 use super::super::run::{Run, Stop};
 use super::{located, transport};
 use crate::certificate::{Certificate, Thumbprint};
-use crate::organisation::{StoreName, Version};
+use crate::organisation::{Role, StoreName, Version};
 use crate::world::directory::{ClientProtocol, Key, Object};
 use crate::world::{AllowedServices, Binding, HttpSysEntry, IIS_APP_ID, Reader, Server, ServerName, Stored};
 
@@ -127,6 +127,17 @@ fn refusal(
                 "Unzureichende Rechte, um dem Netzwerkdienst Zugriff auf das Zertifikat mit dem Fingerabdruck \
                  {thumbprint} zu gewähren. Der Schlüsselsatz ist nicht vorhanden"
             ),
+        ));
+    }
+    let edge = run
+        .world
+        .servers
+        .get(target)
+        .is_some_and(|server| server.role == Role::Edge);
+    if edge && services.has(AllowedServices::IIS) {
+        return Some(Problem::refused(
+            "Internet Information Services isn't available on an Edge Transport server.",
+            "Auf einem Edge-Transport-Server sind keine Internetinformationsdienste verfügbar.",
         ));
     }
     let messaging = AllowedServices::UM | AllowedServices::UM_CALL_ROUTER;

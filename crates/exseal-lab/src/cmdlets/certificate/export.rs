@@ -4,9 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::super::error::Problem;
-use super::super::object::PsValue;
 use super::super::run::{Run, Stop};
-use super::{located, show};
+use super::{located, write_file};
 use crate::certificate::{Pfx, Request};
 use crate::world::chain_of;
 
@@ -14,17 +13,13 @@ pub(super) fn export(run: &mut Run<'_>) -> Result<(), Stop> {
     let Some((target, stored)) = located(run)? else {
         return Ok(());
     };
-    let binary = run.is("BinaryEncoded");
     // Of a pending request: the request once more.
     if let Some(request) = &stored.request {
         let request = Request {
             der: request.to_vec(),
         };
-        if binary {
-            run.write(show::file_data(request.der));
-        } else {
-            run.write_value(PsValue::text(request.text()));
-        }
+        let text = request.text();
+        write_file(run, "FileName", request.der, text);
         return Ok(());
     }
     let thumbprint = stored.certificate.thumbprint();
@@ -64,10 +59,7 @@ pub(super) fn export(run: &mut Run<'_>) -> Result<(), Stop> {
         .over_rpc(&target.as_str().to_uppercase());
         return run.fail(&problem);
     };
-    if binary {
-        run.write(show::file_data(bytes));
-    } else {
-        run.write_value(PsValue::text(BASE64.encode(bytes)));
-    }
+    let text = BASE64.encode(&bytes);
+    write_file(run, "FileName", bytes, text);
     Ok(())
 }

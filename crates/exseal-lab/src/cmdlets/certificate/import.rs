@@ -40,7 +40,14 @@ pub(super) fn import(run: &mut Run<'_>) -> Result<(), Stop> {
         .secret("Password")
         .map(exseal_psrp::secret::Secret::reveal)
         .unwrap_or_default();
-    let Some(content) = run.bytes("FileData").and_then(|bytes| read(bytes, &password)) else {
+    let file = match run.text("FileName").map(str::to_owned) {
+        None => run.bytes("FileData"),
+        Some(path) => match run.world.file(&path) {
+            Some(bytes) => Some(bytes),
+            None => return run.fail(&no_file(&path)),
+        },
+    };
+    let Some(content) = file.and_then(|bytes| read(bytes, &password)) else {
         let problem = Problem::refused(
             "The source data cannot be imported or the wrong password was specified.",
             "Die Quelldaten können nicht importiert werden, oder es wurde ein falsches Kennwort angegeben.",
@@ -89,6 +96,14 @@ pub(super) fn import(run: &mut Run<'_>) -> Result<(), Stop> {
         run.write(object);
     }
     Ok(())
+}
+
+fn no_file(path: &str) -> Problem {
+    Problem::argument(
+        format!("The file '{path}' couldn't be found."),
+        format!("Die Datei '{path}' wurde nicht gefunden."),
+    )
+    .category(ErrorCategory::ReadError)
 }
 
 pub(super) fn too_long() -> Problem {

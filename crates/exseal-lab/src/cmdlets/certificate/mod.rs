@@ -1,7 +1,7 @@
 //! The certificate cmdlets (facts/exchange.md 1 and 2.1 to 2.5).
 //!
 //! The parameters with which files were written and read on the server (`-FileName`, `-RequestFile`) are those of builds
-//! before 2022 and are not here: they are refused as current builds refuse them.
+//! before 2022; the files are the simulation's own ([`World::file`](crate::world::World::file)).
 
 mod enable;
 mod export;
@@ -13,6 +13,7 @@ mod show;
 mod transport;
 
 use super::error::Problem;
+use super::object::PsValue;
 use super::run::{Run, Stop, find_server};
 use super::table::{Access, Cmdlet, boolean, bytes, certificate, flags, number, secret, switch, text, texts};
 use crate::certificate::Thumbprint;
@@ -53,6 +54,7 @@ pub(super) const CMDLETS: &[Cmdlet] = &[
         parameters: &[
             switch("GenerateRequest").only(&["Request"]),
             switch("BinaryEncoded").only(&["Request"]),
+            text("RequestFile").only(&["Request"]).before_2022(),
             flags("Services", SERVICES, SERVICE_NAMES).only(&["Certificate"]),
             texts("DomainName"),
             switch("Force"),
@@ -76,13 +78,14 @@ pub(super) const CMDLETS: &[Cmdlet] = &[
         name: "Import-ExchangeCertificate",
         class: "Microsoft.Exchange.Management.SystemConfigurationTasks.ImportExchangeCertificate",
         parameters: &[
-            bytes("FileData").needed(),
+            bytes("FileData").needed().only(&["FileData"]),
+            text("FileName").needed().only(&["FileName"]).before_2022(),
             text("FriendlyName"),
             secret("Password"),
             boolean("PrivateKeyExportable"),
             text("Server"),
         ],
-        default_set: "",
+        default_set: "FileData",
         access: Access::Servers,
         process: import::import,
     },
@@ -94,6 +97,7 @@ pub(super) const CMDLETS: &[Cmdlet] = &[
             text("Identity").needed().piped().only(&["Identity"]),
             text("Server").only(&["Thumbprint"]),
             switch("BinaryEncoded"),
+            text("FileName").before_2022(),
             secret("Password"),
         ],
         default_set: "Thumbprint",
@@ -231,4 +235,17 @@ fn has_room(run: &mut Run<'_>, target: &ServerName) -> Result<bool, Stop> {
         run.fail(&problem)?;
     }
     Ok(!full)
+}
+
+/// Writes a file's content: to the file a parameter names, else as an object or as text.
+fn write_file(run: &mut Run<'_>, parameter: &str, binary: Vec<u8>, text: String) {
+    let encoded = run.is("BinaryEncoded");
+    match run.text(parameter).map(str::to_owned) {
+        Some(path) => {
+            let content = if encoded { binary } else { text.into_bytes() };
+            run.world.put_file(&path, content);
+        }
+        None if encoded => run.write(show::file_data(binary)),
+        None => run.write_value(PsValue::text(text)),
+    }
 }

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::error::Problem;
-use super::super::object::PsValue;
 use super::super::run::{Run, Stop};
-use super::{enable, has_room, import, not_found, show};
+use super::{enable, has_room, import, not_found, show, write_file};
 use crate::certificate::{KeyError, KeyKind, Name, Recipe, Request, Thumbprint, serial_from};
 use crate::organisation::{Provider, StoreName};
 use crate::world::{AllowedServices, Reader, ServerName, Stored, StoredKey};
@@ -146,11 +145,8 @@ fn request(run: &mut Run<'_>, target: &ServerName, wanted: &Wanted) -> Result<()
     }
     match issue(run, target, wanted, StoreName::Request) {
         Ok((_, Some(request))) => {
-            if run.is("BinaryEncoded") {
-                run.write(show::file_data(request.der));
-            } else {
-                run.write_value(PsValue::text(request.text()));
-            }
+            let text = request.text();
+            write_file(run, "RequestFile", request.der, text);
             Ok(())
         }
         Ok((_, None)) => Ok(()),
