@@ -11,12 +11,13 @@ use exseal_gss::{
     ChannelBinding, Credential, GssError, Mechanism, Scheme, SecurityContext, Target, initiator,
 };
 use exseal_psrp::multipart::{self, Boundary, Protocol, Sealed};
-use exseal_psrp::wsman::Effect;
+use exseal_psrp::wsman::{Effect, ReplyError};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -24,6 +25,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
 
+use super::cookies::Cookies;
 use super::endpoint::{Endpoint, LogOn};
 use super::error::SessionError;
 
@@ -31,8 +33,6 @@ use super::error::SessionError;
 const LONGEST_ANSWER: usize = 16 << 20;
 /// Legs of a log-on; Negotiate needs three.
 const MOST_LEGS: usize = 6;
-/// Cookies kept; Exchange's front end sets a handful.
-const MOST_COOKIES: usize = 32;
 
 /// What a connection turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,42 +45,6 @@ pub struct Way {
     pub is_sealed: bool,
     /// Whether TLS is around it.
     pub is_tls: bool,
-}
-
-/// Cookies of a session; they go to the one server they came from.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Cookies(Vec<(String, String)>);
-
-impl Cookies {
-    fn take(&mut self, headers: &HeaderMap) {
-        for set in headers
-            .get_all(header::SET_COOKIE)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-        {
-            let Some((name, value)) = set.split(';').next().and_then(|pair| pair.split_once('=')) else {
-                continue;
-            };
-            let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
-            self.0.retain(|(known, _)| *known != name);
-            if self.0.len() < MOST_COOKIES {
-                self.0.push((name, value));
-            }
-        }
-    }
-
-    fn header(&self) -> Option<HeaderValue> {
-        let all: Vec<String> = self
-            .0
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        if all.is_empty() {
-            None
-        } else {
-            HeaderValue::from_str(&all.join("; ")).ok()
-        }
-    }
 }
 
 pub(super) struct Connection {
@@ -251,15 +215,17 @@ impl Connection {
                 action: "log-on",
                 after: endpoint.patience.connect,
             })?;
-            let (status, headers, _) = answer.map_err(|failure| not_sent("log-on", failure))?;
+            let (status, headers, body) = answer.map_err(|failure| not_sent("log-on", failure))?;
             redirect(&endpoint, status, &headers)?;
             token = challenge(&headers, scheme.name());
             let goes_on = status == StatusCode::UNAUTHORIZED && token.is_some();
-            if !goes_on && matches!(status.as_u16(), 401 | 403) {
-                return Err(unauthorized(&endpoint, status, &headers));
-            }
             if goes_on {
                 continue;
+            }
+            // With a last token the server has looked at ours: what else it says comes with the first request.
+            let proves_itself = token.is_some() || context.is_established();
+            if matches!(status.as_u16(), 401 | 403) || (!proves_itself && status.as_u16() >= 400) {
+                return Err(refused(&endpoint, status, &headers, &body));
             }
             // The server let us in; its last token, where there is one, proves it to us.
             if let Some(last) = token.take() {
@@ -324,8 +290,8 @@ impl Connection {
                 is_authentic: true,
             });
         }
-        if matches!(status.as_u16(), 401) {
-            return Err(unauthorized(&self.endpoint, status, &headers).into());
+        if status == StatusCode::UNAUTHORIZED {
+            return Err(refused(&self.endpoint, status, &headers, &body).into());
         }
         Ok(Answer {
             status: status.as_u16(),
@@ -399,7 +365,14 @@ impl Connection {
             }
         };
         let (head, body) = response.into_parts();
-        cookies.take(&head.headers);
+        cookies.take(&head.headers, Timestamp::now());
+        if let Some(encoding) = head.headers.get(header::CONTENT_ENCODING)
+            && encoding != "identity"
+        {
+            // What was asked may be done; what came cannot be read.
+            let why = format!("expected an answer without compression, found {encoding:?}");
+            return Err(broken(Effect::Unknown, why).into());
+        }
         let body = Limited::new(body, LONGEST_ANSWER)
             .collect()
             .await
@@ -468,22 +441,9 @@ async fn best(
         } else {
             Err(SessionError::ClearText { to: to(endpoint) })
         }
-    } else if status.as_u16() == 401 {
-        Err(unauthorized(endpoint, status, &headers))
     } else {
-        // No question who we are: nothing of that kind lives here.
-        let text = String::from_utf8_lossy(&body);
-        Err(SessionError::Reply(
-            exseal_psrp::wsman::ReplyError::NotAnEnvelope {
-                action: "log-on",
-                status: status.as_u16(),
-                found: if body.is_empty() {
-                    "an empty body".to_owned()
-                } else {
-                    format!("{:?}", text.chars().take(80).collect::<String>())
-                },
-            },
-        ))
+        // No question who we are, or none that can be answered.
+        Err(refused(endpoint, status, &headers, &body))
     }
 }
 
@@ -565,12 +525,20 @@ fn offered(headers: &HeaderMap) -> Vec<String> {
         .collect()
 }
 
-fn unauthorized(endpoint: &Endpoint, status: StatusCode, headers: &HeaderMap) -> SessionError {
-    SessionError::Unauthorized {
-        to: to(endpoint),
-        as_whom: endpoint.log_on.credential().describe(),
-        status: status.as_u16(),
-        offered: offered(headers),
+/// An answer to a log-on that lets nobody in: the front end's words where they are there, a refusal of ours where the
+/// status says that, and else no endpoint, or one that is down.
+fn refused(endpoint: &Endpoint, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> SessionError {
+    match ReplyError::of_text("log-on", status.as_u16(), &String::from_utf8_lossy(body)) {
+        ReplyError::NotAnEnvelope {
+            status: status @ (401 | 403),
+            ..
+        } => SessionError::Unauthorized {
+            to: to(endpoint),
+            as_whom: endpoint.log_on.credential().describe(),
+            status,
+            offered: offered(headers),
+        },
+        other => SessionError::Reply(other),
     }
 }
 

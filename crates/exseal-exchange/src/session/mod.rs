@@ -27,6 +27,7 @@
 //! used-up quota of shells is waited for; only the server's own word ends a command.
 
 mod connection;
+mod cookies;
 mod endpoint;
 mod error;
 mod kdc;

@@ -10,7 +10,8 @@ use exseal_psrp::wsman::{
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-use super::connection::{Connection, Cookies, Failure, GRACE, Way};
+use super::connection::{Connection, Failure, GRACE, Way};
+use super::cookies::Cookies;
 use super::endpoint::Endpoint;
 use super::error::SessionError;
 use super::new_id;

@@ -11,10 +11,12 @@
     reason = "what goes wrong fails the test"
 )]
 
+mod facts;
 mod front_end;
 #[cfg(feature = "gssapi")]
 mod kerberos;
 mod peer;
+mod stage;
 mod tampered;
 mod tls;
 mod way_in;

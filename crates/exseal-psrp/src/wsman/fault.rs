@@ -1,6 +1,7 @@
 //! SOAP faults, [MS-WSMV] 2.2.4.43 and DSP0226 14.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::front_end::FrontEndError;
 use super::ns;
@@ -47,11 +48,33 @@ pub enum FaultKind {
     Other,
 }
 
+/// Requests of one user within a span of time.
+const QUOTA_USER: u32 = 0x8033_81A7;
+
+/// The numbers of used-up quotas in wsmerror.h: shells, operations, requests, users, commands.
+const QUOTAS: [u32; 12] = [
+    0x8033_81A5,
+    0x8033_81A6,
+    QUOTA_USER,
+    0x8033_81A8,
+    0x8033_81AB,
+    0x8033_81E4,
+    0x8033_81E5,
+    0x8033_81E6,
+    0x8033_81E7,
+    0x8033_81E8,
+    0x8033_81E9,
+    0x8033_81EA,
+];
+
 impl Fault {
     /// The number of `w:TimedOut`.
     pub const TIMED_OUT: u32 = 0x8033_8029;
     /// The number of `w:InvalidSelectors` for a shell that is gone.
     pub const SHELL_NOT_FOUND: u32 = 0x8033_805B;
+
+    /// The number of "the resource URI was not found in the WS-Management catalog": no such session configuration.
+    pub const NO_SUCH_RESOURCE: u32 = 0x8033_803B;
 
     /// Makes the fault a server answers with.
     pub fn new(subcode: &str, number: u32, reason: &str) -> Self {
@@ -93,12 +116,31 @@ impl Fault {
             ("TimedOut", _) | (_, Self::TIMED_OUT) => FaultKind::NothingYet,
             ("InvalidSelectors", _) | (_, Self::SHELL_NOT_FOUND) => FaultKind::ShellGone,
             ("QuotaLimit", _) => FaultKind::Quota,
+            (_, number) if QUOTAS.contains(&number) => FaultKind::Quota,
             ("AccessDenied", _) | (_, 5) => FaultKind::AccessDenied,
-            ("InvalidResourceURI" | "DestinationUnreachable", _) => FaultKind::NoSuchResource,
+            ("InvalidResourceURI" | "DestinationUnreachable", _) | (_, Self::NO_SUCH_RESOURCE) => {
+                FaultKind::NoSuchResource
+            }
             (_, 0x8033_810F) => FaultKind::NotDisconnectable,
             (_, 995 | 0x8007_03E3) => FaultKind::Aborted,
             _ => FaultKind::Other,
         }
+    }
+
+    /// How long the server wants to be left alone, where a [`FaultKind::Quota`] says so: "… will not be approved for at
+    /// least 4000 milliseconds".
+    ///
+    /// The words may be in any language; the number that stands last is the one (facts/powershell-remoting.md 3.5). None:
+    /// the fault is about how many there are at a time, and not about how often.
+    pub fn pause(&self) -> Option<Duration> {
+        if self.number != QUOTA_USER {
+            return None;
+        }
+        let words = self.provider.as_deref().unwrap_or(&self.reason);
+        let last = words
+            .split(|of: char| !of.is_ascii_digit())
+            .rfind(|digits| !digits.is_empty())?;
+        last.parse().ok().map(Duration::from_millis)
     }
 
     pub(super) fn read(fault: &Element) -> Self {

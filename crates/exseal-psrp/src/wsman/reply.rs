@@ -208,6 +208,29 @@ pub enum ReplyError {
 }
 
 impl ReplyError {
+    /// What a body that is no envelope says: the front end's error, or nothing a client could read.
+    ///
+    /// For answers outside of a session, too, as those to a log-on.
+    pub fn of_text(action: &'static str, status: u16, body: &str) -> Self {
+        let text = body.trim_start_matches('\u{feff}').trim();
+        if let Some(error) = FrontEndError::parse(text) {
+            return Self::FrontEnd {
+                action,
+                status,
+                error: Box::new(error),
+            };
+        }
+        Self::NotAnEnvelope {
+            action,
+            status,
+            found: if text.is_empty() {
+                "an empty body".to_owned()
+            } else {
+                format!("{:?}", beginning(text))
+            },
+        }
+    }
+
     /// What is known of the request's effect.
     pub fn effect(&self) -> Effect {
         match self {
@@ -319,33 +342,13 @@ impl Request {
         let text = String::from_utf8_lossy(body);
         let text = text.trim_start_matches('\u{feff}').trim();
         if !text.starts_with('<') {
-            if let Some(error) = FrontEndError::parse(text) {
-                return Err(ReplyError::FrontEnd {
-                    action,
-                    status,
-                    error: Box::new(error),
-                });
-            }
-            let found = if text.is_empty() {
-                "an empty body".to_owned()
-            } else {
-                format!("{:?}", beginning(text))
-            };
-            return Err(ReplyError::NotAnEnvelope {
-                action,
-                status,
-                found,
-            });
+            return Err(ReplyError::of_text(action, status, text));
         }
         let root = match Element::parse(text) {
             Ok(root) if root.is(ns::SOAP, "Envelope") => root,
             // An HTML page, well-formed or not, is an HTTP error and not a broken envelope.
             Ok(_) | Err(_) if status >= 400 && !text.contains(ns::SOAP) => {
-                return Err(ReplyError::NotAnEnvelope {
-                    action,
-                    status,
-                    found: format!("{:?}", beginning(text)),
-                });
+                return Err(ReplyError::of_text(action, status, text));
             }
             Ok(root) => return Err(self.unexpected("a SOAP 1.2 envelope", &root.name)),
             Err(source) => return Err(ReplyError::Xml { action, source }),

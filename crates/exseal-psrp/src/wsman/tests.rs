@@ -263,6 +263,43 @@ fn faults_say_whether_anything_was_done() {
 }
 
 #[test]
+fn used_up_quotas_are_known_by_number_whatever_the_subcode_and_the_language() {
+    for (number, words) in [
+        // The texts of facts/powershell-remoting.md 3.5, and one in another language.
+        (
+            0x8033_81E4,
+            "This user is allowed a maximum number of 18 concurrent shells, which has been exceeded.",
+        ),
+        (
+            0x8033_81A6,
+            "Die maximale Anzahl gleichzeitiger Vorg\u{e4}nge (15) wurde erreicht.",
+        ),
+    ] {
+        let fault = Fault::new("InternalError", number, words);
+        assert_eq!((fault.kind(), fault.pause()), (FaultKind::Quota, None));
+    }
+    let often = Fault::new(
+        "QuotaLimit",
+        0x8033_81A7,
+        "The user load quota of 60 requests per 60 seconds has been exceeded. The next request from this user will not \
+         be approved for at least 1500 milliseconds.",
+    );
+    assert_eq!(often.kind(), FaultKind::Quota);
+    assert_eq!(often.pause(), Some(Duration::from_millis(1500)));
+    assert_eq!(Fault::new("QuotaLimit", 0x8033_81A7, "later").pause(), None);
+}
+
+#[test]
+fn a_configuration_that_is_not_there_is_known_by_number() {
+    let fault = Fault::new(
+        "InternalError",
+        0x8033_803B,
+        "Die Ressourcen-URI wurde nicht gefunden.",
+    );
+    assert_eq!(fault.kind(), FaultKind::NoSuchResource);
+}
+
+#[test]
 fn front_end_text_becomes_an_error_with_its_category() {
     // The shape of facts/powershell-remoting.md 3.5: plain text labelled application/soap+xml.
     let text = "[ClientAccessServer=EX1,BackEndServer=ex1.lab.test,RequestId=802d0eac-210b-4738-9549-704ef08548d2,\
