@@ -11,7 +11,7 @@ use crate::world::{FaultKind, ServerName, World, split_words};
 ///
 /// `servers`: the session's server and the one the command is about. A fault that waits lets `after` matching commands
 /// pass.
-pub(super) fn due(world: &mut World, servers: [&ServerName; 2], command: &str) -> Vec<FaultKind> {
+pub(crate) fn due(world: &mut World, servers: [&ServerName; 2], command: &str) -> Vec<FaultKind> {
     let mut due = Vec::new();
     for (fault, seen) in &mut world.faults {
         let here = fault
@@ -62,7 +62,7 @@ pub(super) fn thrown(world: &mut World, at: &ServerName, cmdlet: &Cmdlet) -> Err
 }
 
 /// Lets another operator act at the server itself. What goes wrong for him is his.
-pub(super) fn second_operator(world: &mut World, at: &ServerName, line: Option<&str>) {
+pub(crate) fn second_operator(world: &mut World, at: &ServerName, line: Option<&str>) {
     let command = command_of(line.unwrap_or("New-ExchangeCertificate -Force"));
     // Nobody sees what his console shows; the world has changed, or not.
     let _ = super::run(world, at, Endpoint::Local, "second-operator", &command.into());

@@ -35,7 +35,7 @@ mod certificate;
 mod client_protocol;
 mod error;
 mod exchange_server;
-mod fault;
+pub(crate) mod fault;
 mod object;
 mod payload;
 mod run;

@@ -7,6 +7,7 @@ mod json;
 mod readings;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use exseal_psrp::clixml::Document;
 use exseal_psrp::data::Data;
@@ -14,8 +15,9 @@ use exseal_psrp::message::{ErrorCategory, ErrorRecord};
 use serde_json::Value;
 
 use crate::call::{Call, Command, End, Interruption, Item, Outcome};
+use crate::cmdlets::fault;
 use crate::organisation::Language;
-use crate::world::{Server, ServerName, World};
+use crate::world::{FaultKind, Server, ServerName, World};
 
 /// What makes a module of the text in `-Text`.
 const LOADER: &str = "param([string]$Text) New-Module -Name Exseal -ScriptBlock ([ScriptBlock]::Create($Text)) | \
@@ -96,10 +98,7 @@ pub(crate) fn run(world: &mut World, at: &ServerName, user: &str, call: &Call) -
         .get(at)
         .filter(|server| server.reachable && server.runs("WinRM"))
     else {
-        return Outcome {
-            end: End::Interrupted(Interruption::DropBefore),
-            ..Outcome::completed(Vec::new())
-        };
+        return interrupted(Interruption::DropBefore);
     };
     let language = server.language;
     if !world.is_administrator(user) {
@@ -125,10 +124,59 @@ pub(crate) fn run(world: &mut World, at: &ServerName, user: &str, call: &Call) -
         Ok(arguments) => arguments,
         Err(error) => return Outcome::failed(Vec::new(), *error),
     };
+    let mut due = Due::default();
+    for kind in fault::due(world, [at, at], reading.name) {
+        match kind {
+            FaultKind::Throws => return Outcome::failed(Vec::new(), thrown(language, reading.name)),
+            FaultKind::TimesOut => return interrupted(Interruption::Hang),
+            FaultKind::Drops => return interrupted(Interruption::DropBefore),
+            FaultKind::LosesReply => due.after = Some(Interruption::LoseReply),
+            FaultKind::ActsAndHangs => due.after = Some(Interruption::HangAfter),
+            FaultKind::Reboot => {
+                world.reboot(at);
+                due.after = Some(Interruption::Reboot);
+            }
+            FaultKind::Slow(seconds) => due.delay += Duration::from_secs(u64::from(seconds)),
+            FaultKind::SecondOperator(line) => fault::second_operator(world, at, line.as_deref()),
+            // States of a server: they need no command.
+            _ => {}
+        }
+    }
+    let mut outcome = match due.after {
+        Some(how) => interrupted(how),
+        None => read(world, at, reading, &arguments, rest),
+    };
+    outcome.delay = due.delay;
+    outcome
+}
+
+/// What faults add to a command that goes on.
+#[derive(Default)]
+struct Due {
+    after: Option<Interruption>,
+    delay: Duration,
+}
+
+fn interrupted(how: Interruption) -> Outcome {
+    Outcome {
+        end: End::Interrupted(how),
+        ..Outcome::completed(Vec::new())
+    }
+}
+
+/// A reading, and how its values go out.
+fn read(
+    world: &World,
+    at: &ServerName,
+    reading: &readings::Reading,
+    arguments: &[Argument],
+    rest: &[Command],
+) -> Outcome {
     let Some(server) = world.servers.get(at) else {
         return Outcome::completed(Vec::new());
     };
-    let (values, error) = match (reading.read)(world, server, &arguments) {
+    let language = server.language;
+    let (values, error) = match (reading.read)(world, server, arguments) {
         Ok(values) => (values, None),
         Err(failure) => (Vec::new(), Some(failure.record(server, reading.name))),
     };
@@ -316,6 +364,25 @@ fn access_denied(language: Language) -> ErrorRecord {
         ErrorCategory::PermissionDenied,
         "UnauthorizedAccessException",
     )
+}
+
+/// What a reading that throws says.
+fn thrown(language: Language, function: &str) -> ErrorRecord {
+    let mut record = ErrorRecord::new(
+        &in_language(
+            language,
+            "Insufficient system resources exist to complete the requested service. (Exception from HRESULT: 0x800705AA)"
+                .to_owned(),
+            "Es sind nicht genügend Systemressourcen vorhanden, um den angeforderten Dienst auszuführen. (Ausnahme von \
+             HRESULT: 0x800705AA)"
+                .to_owned(),
+        ),
+        &format!("System.Runtime.InteropServices.COMException,{function}"),
+        ErrorCategory::NotSpecified,
+        "COMException",
+    );
+    record.category.activity = function.to_owned();
+    record
 }
 
 fn script_refused(language: Language, found: &str) -> ErrorRecord {

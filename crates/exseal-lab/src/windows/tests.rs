@@ -376,3 +376,47 @@ fn text_of_json_is_what_windows_powershell_writes() {
         r#"{"deep":{"deeper":"@{deepest=1 2}"},"text":"\u003cI\u003ea\u0026b\u0027c"}"#
     );
 }
+
+#[test]
+fn faults_come_at_a_reading_of_the_server_they_name() {
+    let mut world = world("");
+    load(&mut world, "EX1");
+    for (fault, expected) in [
+        ("times-out", Interruption::Hang),
+        ("drops", Interruption::DropBefore),
+        ("loses-reply", Interruption::LoseReply),
+        ("acts-and-hangs", Interruption::HangAfter),
+        ("reboot", Interruption::Reboot),
+    ] {
+        let fault = format!("{fault} server=EX1 command=Get-ExsealClock");
+        world.fault(Fault::parse(&fault).expect("a fault"));
+        let other = run(&mut world, "EX1", "admin", &reading("Get-ExsealDisk", &[]));
+        let here = run(&mut world, "EX1", "admin", &reading("Get-ExsealClock", &[]));
+        let after = run(&mut world, "EX1", "admin", &reading("Get-ExsealClock", &[]));
+
+        assert_eq!(other.end, End::Completed, "{fault}");
+        assert_eq!(here.end, End::Interrupted(expected), "{fault}");
+        assert_eq!(here.items, [], "{fault}");
+        assert_eq!(after.end, End::Completed, "{fault}");
+    }
+    world.fault(Fault::parse("throws").expect("a fault"));
+    let thrown = run(&mut world, "EX1", "admin", &reading("Get-ExsealClock", &[]));
+    assert_eq!(thrown.error().expect("an error").category.reason, "COMException");
+    world.fault(Fault::parse("slow=3").expect("a fault"));
+    let slow = run(&mut world, "EX1", "admin", &reading("Get-ExsealClock", &[]));
+    assert_eq!((slow.delay.as_secs(), slow.end), (3, End::Completed));
+}
+
+#[test]
+fn a_second_operator_acts_before_a_reading() {
+    let mut world = world("");
+    load(&mut world, "EX1");
+    let held = |world: &mut World| {
+        let outcome = run(world, "EX1", "admin", &reading("Get-ExsealStore", &[]));
+        result(&outcome).len()
+    };
+    let before = held(&mut world);
+    world.fault(Fault::parse("second-operator command=Get-ExsealStore").expect("a fault"));
+
+    assert_eq!(held(&mut world), before + 1);
+}

@@ -184,3 +184,40 @@ fn pop_settings_are_changed_with_a_warning_and_unchanged_with_another() {
     assert_eq!(all(&shown, "X509CertificateName"), ["mail.contoso.lab"]);
     assert_eq!(all(&shown, "LoginType"), ["SecureLogin"]);
 }
+
+#[test]
+fn the_emergency_replacement_of_the_vendors_page_brings_the_pages_back() {
+    use exseal_lab::world::{FrontEnd, ServerName};
+
+    let mut world = world("[auth]\ndays_left = -2\n[[server]]\nname = \"EX1\"\n[[server]]\nname = \"EX2\"\n");
+    let (one, two) = (ex1(), ServerName::new("EX2"));
+    assert_eq!(world.front_end(&one), FrontEnd::AuthBroken);
+    let [expired, ..] = config(&mut world);
+    let new = new_certificate(&mut world, "CN=Microsoft Exchange Server Auth Certificate");
+
+    let asked = run(&mut world, stage(&new, "2026-11-27T12:00:30Z"));
+    assert_eq!(
+        world.answer(prompt(&asked).id, Answer::Choice(0)).end,
+        End::Completed
+    );
+    done(
+        &mut world,
+        Command::new("Set-AuthConfig").with("PublishCertificate", true),
+    );
+    done(
+        &mut world,
+        Command::new("Set-AuthConfig").with("ClearPreviousCertificate", true),
+    );
+
+    assert_eq!(config(&mut world), [new, String::new(), String::new()]);
+    assert_ne!(config(&mut world)[0], expired);
+    // Nothing has read it yet; and the other server does not hold it before the servicelet has run.
+    assert_eq!(world.front_end(&one), FrontEnd::AuthBroken);
+    world.reboot(&one);
+    world.reboot(&two);
+    assert_eq!(world.front_end(&one), FrontEnd::Works);
+    assert_eq!(world.front_end(&two), FrontEnd::AuthBroken);
+    world.advance(SignedDuration::from_mins(10));
+    world.reboot(&two);
+    assert_eq!(world.front_end(&two), FrontEnd::Works);
+}
