@@ -34,7 +34,7 @@ impl Default for LocalPowerShell {
     }
 }
 
-/// How long the process may take to acknowledge a line.
+/// How long the process may take to acknowledge a line, and to answer for the pool. A command takes as long as it does.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) struct Local {
@@ -50,6 +50,7 @@ pub(super) struct Local {
     /// Whether a command was ever written.
     has_commanded: bool,
     has_ended: bool,
+    patience: Duration,
 }
 
 impl Local {
@@ -80,6 +81,7 @@ impl Local {
             inbox: Vec::new(),
             has_commanded: false,
             has_ended: false,
+            patience: PATIENCE,
         })
     }
 
@@ -161,9 +163,10 @@ impl Local {
             if self.order.is_idle() {
                 break;
             }
-            timeout(PATIENCE, self.read_some())
+            let patience = self.patience;
+            timeout(patience, self.read_some())
                 .await
-                .map_err(|_| self.failed(format!("no acknowledgement within {} s", PATIENCE.as_secs())))??;
+                .map_err(|_| self.failed(format!("no acknowledgement within {} s", patience.as_secs())))??;
         }
         if closes {
             self.input = None;
@@ -174,9 +177,16 @@ impl Local {
         Ok(std::mem::take(&mut self.inbox))
     }
 
-    async fn receive_some(&mut self) -> Result<Vec<Incoming>, SessionError> {
+    async fn receive_some(&mut self, of: Option<Uuid>) -> Result<Vec<Incoming>, SessionError> {
         if self.inbox.is_empty() {
-            self.read_some().await?;
+            if of.is_some() {
+                self.read_some().await?;
+            } else {
+                let patience = self.patience;
+                timeout(patience, self.read_some())
+                    .await
+                    .map_err(|_| self.failed(format!("no answer within {} s", patience.as_secs())))??;
+            }
             self.write_ready().await?;
         }
         Ok(std::mem::take(&mut self.inbox))
@@ -188,8 +198,8 @@ impl Transport for Local {
         Box::pin(self.carry_one(transmit))
     }
 
-    fn receive(&mut self, _of: Option<Uuid>) -> Coming<'_, Vec<Incoming>> {
-        Box::pin(self.receive_some())
+    fn receive(&mut self, of: Option<Uuid>) -> Coming<'_, Vec<Incoming>> {
+        Box::pin(self.receive_some(of))
     }
 
     fn way(&self) -> Option<Way> {
@@ -198,5 +208,35 @@ impl Transport for Local {
 
     fn owner(&self) -> Option<&str> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs and says nothing.
+    fn silent() -> LocalPowerShell {
+        let words: &[&str] = if cfg!(windows) {
+            &["powershell.exe", "-NoProfile", "-Command", "Start-Sleep 60"]
+        } else {
+            &["sleep", "60"]
+        };
+        LocalPowerShell {
+            program: words[0].to_owned(),
+            arguments: words[1..].iter().map(|word| (*word).to_owned()).collect(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pool_that_never_opens_is_not_waited_for_without_end_and_a_command_is() {
+        let mut local = Local::start(&silent()).unwrap();
+        local.patience = Duration::from_millis(50);
+        let error = local.receive_some(None).await.unwrap_err();
+        assert!(error.to_string().contains("no answer within"), "{error}");
+        assert_eq!(error.effect(), Effect::None, "no command was sent");
+
+        let command = local.receive_some(Some(Uuid::from_u128(1)));
+        assert!(timeout(Duration::from_millis(300), command).await.is_err());
     }
 }

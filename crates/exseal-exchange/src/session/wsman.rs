@@ -28,6 +28,8 @@ pub(super) struct Wsman {
     /// The one connection, when no request is on it.
     idle: Option<Connection>,
     way: Option<Way>,
+    /// The pipeline that was told to stop last.
+    stopping: Option<Uuid>,
 }
 
 impl Wsman {
@@ -49,6 +51,7 @@ impl Wsman {
             cookies: Cookies::default(),
             idle: None,
             way: None,
+            stopping: None,
         }
     }
 
@@ -226,7 +229,18 @@ impl Wsman {
     }
 
     async fn receive_some(&mut self, of: Option<Uuid>) -> Result<Vec<Incoming>, SessionError> {
-        match self.ask(Operation::Receive { command_id: of }).await? {
+        let answer = match self.ask(Operation::Receive { command_id: of }).await {
+            // A server may forget a pipeline with the word to stop, and have no more to say of it.
+            Err(SessionError::Reply(reply))
+                if reply.fault_kind() == Some(FaultKind::ShellGone)
+                    && of.is_some()
+                    && of == self.stopping =>
+            {
+                return Ok(of.map(Incoming::Done).into_iter().collect());
+            }
+            other => other?,
+        };
+        match answer {
             Answer::NothingYet => Ok(Vec::new()),
             Answer::Received(received) => {
                 let is_done = received.state == Some(CommandState::Done);
@@ -261,6 +275,9 @@ fn unexpected(action: &'static str, found: &Answer) -> SessionError {
 
 impl Transport for Wsman {
     fn carry(&mut self, transmit: Transmit) -> Coming<'_, Vec<Incoming>> {
+        if let Transmit::Signal { pipeline } = &transmit {
+            self.stopping = Some(*pipeline);
+        }
         Box::pin(self.carry_one(transmit))
     }
 

@@ -1,9 +1,12 @@
 //! What is known of Exchange's endpoint and WinRM (facts/powershell-remoting.md 3), shown on a stage.
 
+use std::time::Duration;
+
 use exseal_exchange::session::{Allowed, Effect, LogOn, Session, SessionError};
 use exseal_gss::Scheme;
+use exseal_psrp::data::Data;
 use exseal_psrp::message::{Command, Pipeline};
-use exseal_psrp::wsman::{Answer, Fault, Operation, Reply, ReplyError};
+use exseal_psrp::wsman::{Answer, Fault, Operation, Reply, ReplyError, Signal};
 use uuid::Uuid;
 
 use crate::peer::{basic, endpoint, ntlm, password, run, server, texts};
@@ -251,4 +254,48 @@ async fn script_text_never_leaves_for_exchange() {
     );
     session.close().await.unwrap();
     assert_eq!(stage.operations(), ["Create", "Receive", "Delete"]);
+}
+
+#[tokio::test]
+async fn a_command_that_the_server_forgets_with_the_word_to_stop_is_stopped() {
+    let shell = Shell::new(|server, pipeline, request| {
+        if request.statements[0][0].text == "Get-Echo" {
+            server.write_output(pipeline, &Data::from("still here")).unwrap();
+            server.complete(pipeline).unwrap();
+        }
+    });
+    let mut stopped = None;
+    let stage = with_shell(shell, move |heard, _| {
+        let request = heard.request().unwrap();
+        match request.operation {
+            Operation::Signal {
+                command_id,
+                signal: Signal::Stop,
+            } => {
+                stopped = Some(command_id);
+                Some(reply(&request, Answer::Signalled))
+            }
+            Operation::Receive { command_id } if command_id.is_some() && command_id == stopped => {
+                let fault = Fault::shell_not_found("the command");
+                Some(reply(&request, Answer::Fault(Box::new(fault))))
+            }
+            _ => None,
+        }
+    })
+    .await;
+    let mut session = Session::open(endpoint(stage.port, basic())).await.unwrap();
+    let short = Allowed {
+        time: Some(Duration::from_millis(200)),
+        ..Allowed::default()
+    };
+    let sleeping = Pipeline::new([Command::new("Start-Sleep")]);
+    let error = session.run(sleeping, &short).await.unwrap_err();
+    assert!(matches!(error, SessionError::Deadline { .. }), "{error:?}");
+    assert_eq!(error.effect(), Effect::Unknown);
+    assert_eq!(
+        texts(&run(&mut session, Command::new("Get-Echo")).await.unwrap()),
+        ["still here"]
+    );
+    session.close().await.unwrap();
+    assert_eq!(stage.operations().last(), Some(&"Delete"));
 }
