@@ -171,119 +171,121 @@ fn suite(encryption: u16) -> Result<CipherSuite, GssError> {
 
 impl SecurityContext for Initiator {
     fn step(&mut self, token: Option<&[u8]>) -> Result<Step, GssError> {
-        match self.state {
-            State::First | State::Reply => {}
-            State::Established | State::Finished => return Err(GssError::FINISHED),
-        }
-        let before = std::mem::replace(&mut self.state, State::Finished);
-        if let Some(code) = refusal::code_in_token(token.unwrap_or_default()) {
-            return Err(GssError::TicketRefused {
-                target: self.target.clone(),
-                refusal: Refusal::of_code(code),
-                why: format!("KRB-ERROR {code}"),
-            });
-        }
-        let mut input = vec![SecurityBuffer::new(
-            token.unwrap_or_default().to_vec(),
-            BufferType::Token,
-        )];
-        if let Some(binding) = &self.binding {
-            input.push(SecurityBuffer::new(
-                binding.sec_channel_bindings(),
-                BufferType::ChannelBindings,
-            ));
-        }
-        let mut output = [SecurityBuffer::new(Vec::new(), BufferType::Token)];
-        let flags = ClientRequestFlags::MUTUAL_AUTH
-            | ClientRequestFlags::INTEGRITY
-            | ClientRequestFlags::CONFIDENTIALITY
-            | ClientRequestFlags::SEQUENCE_DETECT
-            | ClientRequestFlags::REPLAY_DETECT;
-        // What the centre said last, and whether it said anything.
-        let mut last = Some(Refusal::Other);
-        let mut wrong_password = false;
-        let (user, target) = (&self.user, &self.target);
-        let ticket = |error: sspi::Error, last: Option<Refusal>, wrong_password: bool| {
-            if wrong_password {
-                return GssError::LogonDenied {
-                    mechanism: Mechanism::Kerberos,
-                    user: user.clone(),
-                };
+        guarded("reading an answer", || {
+            match self.state {
+                State::First | State::Reply => {}
+                State::Established | State::Finished => return Err(GssError::FINISHED),
             }
-            GssError::Ticket {
-                target: target.clone(),
-                refusal: last.unwrap_or(Refusal::Unreachable),
-                why: error.description,
+            let before = std::mem::replace(&mut self.state, State::Finished);
+            if let Some(code) = refusal::code_in_token(token.unwrap_or_default()) {
+                return Err(GssError::TicketRefused {
+                    target: self.target.clone(),
+                    refusal: Refusal::of_code(code),
+                    why: format!("KRB-ERROR {code}"),
+                });
             }
-        };
-        let mut builder = self
-            .context
-            .initialize_security_context()
-            .with_credentials_handle(&mut self.credentials)
-            .with_context_requirements(flags)
-            .with_target_data_representation(DataRepresentation::Native)
-            .with_target_name(&self.target)
-            .with_input(&mut input)
-            .with_output(&mut output);
-        let status = {
-            let mut generator = self
-                .context
-                .initialize_security_context_impl(&mut builder)
-                .map_err(|error| ticket(error, last, false))?;
-            let mut state = generator.start();
-            loop {
-                match state {
-                    GeneratorState::Suspended(request) => {
-                        let realm = request.url.host_str().unwrap_or_default();
-                        let answer = match request.data.get(4..) {
-                            Some(question) => self.kdc.ask(realm, question),
-                            None => Err(KdcUnreachable("a question without a length".to_owned())),
-                        };
-                        state = generator.resume(match answer {
-                            Ok(answer) => {
-                                let code = refusal::code(&answer);
-                                wrong_password = code == Some(refusal::WRONG_PASSWORD);
-                                last = Some(code.map_or(Refusal::Other, Refusal::of_code));
-                                let length = u32::try_from(answer.len()).unwrap_or(u32::MAX);
-                                Ok([&length.to_be_bytes()[..], &answer].concat())
-                            }
-                            Err(error) => {
-                                last = None;
-                                Err(sspi::Error::new(
-                                    sspi::ErrorKind::NoAuthenticatingAuthority,
-                                    error.0,
-                                ))
-                            }
-                        });
-                    }
-                    GeneratorState::Completed(result) => break result.map(|done| done.status),
+            let mut input = vec![SecurityBuffer::new(
+                token.unwrap_or_default().to_vec(),
+                BufferType::Token,
+            )];
+            if let Some(binding) = &self.binding {
+                input.push(SecurityBuffer::new(
+                    binding.sec_channel_bindings(),
+                    BufferType::ChannelBindings,
+                ));
+            }
+            let mut output = [SecurityBuffer::new(Vec::new(), BufferType::Token)];
+            let flags = ClientRequestFlags::MUTUAL_AUTH
+                | ClientRequestFlags::INTEGRITY
+                | ClientRequestFlags::CONFIDENTIALITY
+                | ClientRequestFlags::SEQUENCE_DETECT
+                | ClientRequestFlags::REPLAY_DETECT;
+            // What the centre said last, and whether it said anything.
+            let mut last = Some(Refusal::Other);
+            let mut wrong_password = false;
+            let (user, target) = (&self.user, &self.target);
+            let ticket = |error: sspi::Error, last: Option<Refusal>, wrong_password: bool| {
+                if wrong_password {
+                    return GssError::LogonDenied {
+                        mechanism: Mechanism::Kerberos,
+                        user: user.clone(),
+                    };
                 }
-            }
-        };
-        let doing = "checking the server's answer";
-        let status = status.map_err(|error| {
-            if before == State::First {
-                ticket(error, last, wrong_password)
+                GssError::Ticket {
+                    target: target.clone(),
+                    refusal: last.unwrap_or(Refusal::Unreachable),
+                    why: error.description,
+                }
+            };
+            let mut builder = self
+                .context
+                .initialize_security_context()
+                .with_credentials_handle(&mut self.credentials)
+                .with_context_requirements(flags)
+                .with_target_data_representation(DataRepresentation::Native)
+                .with_target_name(&self.target)
+                .with_input(&mut input)
+                .with_output(&mut output);
+            let status = {
+                let mut generator = self
+                    .context
+                    .initialize_security_context_impl(&mut builder)
+                    .map_err(|error| ticket(error, last, false))?;
+                let mut state = generator.start();
+                loop {
+                    match state {
+                        GeneratorState::Suspended(request) => {
+                            let realm = request.url.host_str().unwrap_or_default();
+                            let answer = match request.data.get(4..) {
+                                Some(question) => self.kdc.ask(realm, question),
+                                None => Err(KdcUnreachable("a question without a length".to_owned())),
+                            };
+                            state = generator.resume(match answer {
+                                Ok(answer) => {
+                                    let code = refusal::code(&answer);
+                                    wrong_password = code == Some(refusal::WRONG_PASSWORD);
+                                    last = Some(code.map_or(Refusal::Other, Refusal::of_code));
+                                    let length = u32::try_from(answer.len()).unwrap_or(u32::MAX);
+                                    Ok([&length.to_be_bytes()[..], &answer].concat())
+                                }
+                                Err(error) => {
+                                    last = None;
+                                    Err(sspi::Error::new(
+                                        sspi::ErrorKind::NoAuthenticatingAuthority,
+                                        error.0,
+                                    ))
+                                }
+                            });
+                        }
+                        GeneratorState::Completed(result) => break result.map(|done| done.status),
+                    }
+                }
+            };
+            let doing = "checking the server's answer";
+            let status = status.map_err(|error| {
+                if before == State::First {
+                    ticket(error, last, wrong_password)
+                } else {
+                    failed(doing)(error)
+                }
+            })?;
+            let established = status == SecurityStatus::Ok;
+            self.state = if established {
+                State::Established
             } else {
-                failed(doing)(error)
+                State::Reply
+            };
+            let [output] = output;
+            let mut token = Some(output.buffer).filter(|token| !token.is_empty());
+            if let (State::First, Some(request), Some(_)) = (before, &token, &self.binding) {
+                let doing = "binding the request to the connection";
+                let key = self.context.query_context_session_key().map_err(failed(doing))?;
+                let right = bound::put_right(request, key.session_key.as_ref())
+                    .map_err(|why| GssError::library(Mechanism::Kerberos, doing, why))?;
+                token = Some(right);
             }
-        })?;
-        let established = status == SecurityStatus::Ok;
-        self.state = if established {
-            State::Established
-        } else {
-            State::Reply
-        };
-        let [output] = output;
-        let mut token = Some(output.buffer).filter(|token| !token.is_empty());
-        if let (State::First, Some(request), Some(_)) = (before, &token, &self.binding) {
-            let doing = "binding the request to the connection";
-            let key = self.context.query_context_session_key().map_err(failed(doing))?;
-            let right = bound::put_right(request, key.session_key.as_ref())
-                .map_err(|why| GssError::library(Mechanism::Kerberos, doing, why))?;
-            token = Some(right);
-        }
-        Ok(Step { token, established })
+            Ok(Step { token, established })
+        })
     }
 
     fn seal(&mut self, plain: &[u8]) -> Result<Sealed, GssError> {
@@ -369,45 +371,49 @@ impl Acceptor {
 
 impl SecurityContext for Acceptor {
     fn step(&mut self, token: Option<&[u8]>) -> Result<Step, GssError> {
-        if self.state != State::First {
-            return Err(GssError::FINISHED);
-        }
-        self.state = State::Finished;
-        let mut handle = None;
-        let mut input = [SecurityBuffer::new(
-            token.unwrap_or_default().to_vec(),
-            BufferType::Token,
-        )];
-        let mut output = [SecurityBuffer::new(Vec::new(), BufferType::Token)];
-        let builder = self
-            .context
-            .accept_security_context()
-            .with_credentials_handle(&mut handle)
-            .with_context_requirements(ServerRequestFlags::MUTUAL_AUTH | ServerRequestFlags::CONFIDENTIALITY)
-            .with_target_data_representation(DataRepresentation::Native)
-            .with_input(&mut input)
-            .with_output(&mut output);
-        let result = self
-            .context
-            .accept_security_context_impl(builder)
-            .and_then(|mut generator| generator.resolve_to_result())
-            .map_err(failed("reading a ticket"))?;
-        if result.status != SecurityStatus::Ok {
-            return Err(GssError::token(
-                "one Kerberos token that is enough",
-                "one that needs a second",
-            ));
-        }
-        self.peer = self
-            .context
-            .query_context_names()
-            .ok()
-            .map(|names| names.username.inner().to_owned());
-        self.state = State::Established;
-        let [output] = output;
-        Ok(Step {
-            token: Some(output.buffer).filter(|token| !token.is_empty()),
-            established: true,
+        guarded("reading a ticket", || {
+            if self.state != State::First {
+                return Err(GssError::FINISHED);
+            }
+            self.state = State::Finished;
+            let mut handle = None;
+            let mut input = [SecurityBuffer::new(
+                token.unwrap_or_default().to_vec(),
+                BufferType::Token,
+            )];
+            let mut output = [SecurityBuffer::new(Vec::new(), BufferType::Token)];
+            let builder = self
+                .context
+                .accept_security_context()
+                .with_credentials_handle(&mut handle)
+                .with_context_requirements(
+                    ServerRequestFlags::MUTUAL_AUTH | ServerRequestFlags::CONFIDENTIALITY,
+                )
+                .with_target_data_representation(DataRepresentation::Native)
+                .with_input(&mut input)
+                .with_output(&mut output);
+            let result = self
+                .context
+                .accept_security_context_impl(builder)
+                .and_then(|mut generator| generator.resolve_to_result())
+                .map_err(failed("reading a ticket"))?;
+            if result.status != SecurityStatus::Ok {
+                return Err(GssError::token(
+                    "one Kerberos token that is enough",
+                    "one that needs a second",
+                ));
+            }
+            self.peer = self
+                .context
+                .query_context_names()
+                .ok()
+                .map(|names| names.username.inner().to_owned());
+            self.state = State::Established;
+            let [output] = output;
+            Ok(Step {
+                token: Some(output.buffer).filter(|token| !token.is_empty()),
+                established: true,
+            })
         })
     }
 
@@ -474,11 +480,25 @@ fn open(context: &mut Kerberos, order: &mut Order, header: &[u8], data: &[u8]) -
         SecurityBufferRef::token_buf(&mut token),
         SecurityBufferRef::data_buf(&mut plain),
     ];
-    context
-        .decrypt_message(&mut buffers)
-        .map_err(|error| GssError::Message(error.description))?;
+    guarded("opening a message", || {
+        context
+            .decrypt_message(&mut buffers)
+            .map_err(|error| GssError::Message(error.description))
+    })?;
     order.follows(header)?;
     Ok(plain)
+}
+
+/// What `sspi` makes of a peer's bytes. It panics over some of them (lengths of DER that overflow): an error then, and
+/// the context is not used again.
+fn guarded<T>(doing: &'static str, work: impl FnOnce() -> Result<T, GssError>) -> Result<T, GssError> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(GssError::library(
+            Mechanism::Kerberos,
+            doing,
+            "it does not bear these bytes",
+        ))
+    })
 }
 
 /// The order of a peer's messages, which `sspi` and `cross-krb5` leave to their caller: each number is one more than the
@@ -504,5 +524,40 @@ impl Order {
         }
         self.last = Some(number);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Password, UserName, initiator as begin};
+
+    /// A centre whose answer begins with a length that overflows.
+    struct Hostile;
+
+    impl KdcExchange for Hostile {
+        fn ask(&mut self, _: &str, _: &[u8]) -> Result<Vec<u8>, KdcUnreachable> {
+            Ok([&[0x7e, 0x88][..], &[0xff; 200]].concat())
+        }
+    }
+
+    #[test]
+    fn an_answer_the_library_does_not_bear_is_an_error() {
+        let credential = Credential::Password {
+            user: UserName::parse("alice@CONTOSO.COM").expect("a user"),
+            password: Password::new("x".to_owned()),
+        };
+        let target = Target::http("ex1.contoso.com");
+        let mut client = begin(
+            crate::Scheme::Kerberos,
+            credential,
+            &target,
+            None,
+            Some(Box::new(Hostile)),
+        )
+        .expect("a client");
+        assert!(client.step(None).is_err());
+        assert!(client.step(None).is_err(), "a refused context stays refused");
+        assert!(!client.is_established());
     }
 }

@@ -198,6 +198,23 @@ impl Initiator {
         }
     }
 
+    /// The server's last word: it may sign the list, and may still reject.
+    fn last_word(&mut self, token: &[u8]) -> Result<Step, GssError> {
+        let said = Response::decode(token)?;
+        if said.state == Some(NegState::Reject) {
+            return Err(GssError::LogonDenied {
+                mechanism: self.inner.mechanism(),
+                user: String::new(),
+            });
+        }
+        let list = token::mechanism_list(&self.offered);
+        self.check(said.list_signature.as_deref(), &list, true)?;
+        Ok(Step {
+            token: None,
+            established: true,
+        })
+    }
+
     /// The server's signature of our list, demanded where it chose another mechanism and says that it is done.
     fn check(&mut self, signature: Option<&[u8]>, list: &[u8], completed: bool) -> Result<(), GssError> {
         match signature {
@@ -222,23 +239,7 @@ impl SecurityContext for Initiator {
         let result = match before {
             State::First => self.first(),
             State::Reply => self.reply(token.unwrap_or_default()),
-            State::Established => {
-                // The server's last word: it may sign the list, and may still reject.
-                let said = Response::decode(token.unwrap_or_default())?;
-                if said.state == Some(NegState::Reject) {
-                    Err(GssError::LogonDenied {
-                        mechanism: self.inner.mechanism(),
-                        user: String::new(),
-                    })
-                } else {
-                    let list = token::mechanism_list(&self.offered);
-                    self.check(said.list_signature.as_deref(), &list, true)
-                        .map(|()| Step {
-                            token: None,
-                            established: true,
-                        })
-                }
-            }
+            State::Established => self.last_word(token.unwrap_or_default()),
             State::Finished => Err(GssError::FINISHED),
         };
         if result.is_err() {

@@ -262,6 +262,17 @@ fn hostile_tokens_are_refused_without_panic() {
 }
 
 #[test]
+fn a_last_word_that_is_none_ends_the_session() {
+    let (mut client, mut server) = (
+        client(Scheme::Negotiate, USER, PASSWORD, None),
+        server(Scheme::Negotiate),
+    );
+    shake(&mut *client, &mut *server).unwrap();
+    assert!(client.step(Some(b"\xff\xff\0\0")).is_err());
+    assert!(!client.is_established() && client.seal(b"x").is_err());
+}
+
+#[test]
 fn what_cannot_be_done_is_said_before_anything_is_sent() {
     let refused = |scheme, credential| {
         initiator(scheme, credential, &Target::http("ex1"), None, None)
