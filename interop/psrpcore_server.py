@@ -18,12 +18,14 @@ Options of an endpoint:
   empty_poll  such a Receive is answered with a command that runs and no bytes, not with the fault w:TimedOut
   tls         the hash ("sha256", "sha384", "sha512") of the signature of the certificate that is made for localhost
   binding     "own": log-ons must be bound to this TLS certificate; "other": to another one, so that none can succeed
+  answers     {cmdlet: [CLIXML file, how often its objects are written]}
   user, password, service
 
 Kerberos needs python-gssapi, and KRB5_CONFIG and KRB5_KTNAME in the environment.
 """
 import base64
 import datetime
+import functools
 import hashlib
 import http.server
 import json
@@ -102,6 +104,14 @@ def certificate(of):
     return builder.sign(key, {"sha256": hashes.SHA256, "sha384": hashes.SHA384, "sha512": hashes.SHA512}[of]()), key
 
 
+@functools.lru_cache
+def recorded(path, times):
+    """The objects of a CLIXML file, as psrpcore reads them."""
+    with open(path, encoding="utf-8-sig") as file:
+        values = psrpcore.types.deserialize_clixml(file.read(), psrpcore.types.PSCryptoProvider())
+    return (values if isinstance(values, list) else [values]) * times
+
+
 class Shell:
     def __init__(self, shell_id, uri):
         self.id, self.uri = shell_id, uri
@@ -128,10 +138,10 @@ class Endpoint:
     def __init__(self, options):
         self.options = options
         self.shells, self.lock = {}, threading.Lock()
-        self.wrong, self.calls = [], {}
+        self.wrong, self.calls, self.ran = [], {}, {}
 
     def stats(self):
-        return {"shells": len(self.shells), "wrong": self.wrong, "calls": self.calls}
+        return {"shells": len(self.shells), "wrong": self.wrong, "calls": self.calls, "ran": self.ran}
 
     def present(self):
         """Makes a certificate and the TLS context that shows it."""
@@ -164,8 +174,10 @@ class Endpoint:
         try:
             self.command(shell, pipeline)
             with shell.changed:
-                pipeline.complete()
-                self.finish(shell, pipeline)
+                # A command that was stopped has said so.
+                if pipeline.state == PSInvocationState.Running:
+                    pipeline.complete()
+                    self.finish(shell, pipeline)
         except Ends as error:
             with shell.changed:
                 record = ErrorRecord(
@@ -187,6 +199,8 @@ class Endpoint:
     def command(self, shell, pipeline):
         command = pipeline.metadata.commands[0]
         name = command.command_text.strip()
+        with self.lock:
+            self.ran[name] = self.ran.get(name, 0) + 1
         parameters = {(key or place): value for place, (key, value) in enumerate(command.parameters)}
 
         def write(value):
@@ -199,7 +213,10 @@ class Endpoint:
                 "ScriptsNotAllowed",
                 "The syntax is not supported by this runspace. This can occur if the runspace is in no-language mode.",
             )
-        if name == "Get-Objects":
+        if name in self.options.get("answers", {}):
+            for value in recorded(*self.options["answers"][name]):
+                write(value)
+        elif name == "Get-Objects":
             # as many custom objects of about a kilobyte as asked for
             for number in range(int(parameters["Count"])):
                 write(PSCustomObject(Number=number, Text=f"{number:06}" * 170, List=list(range(8))))

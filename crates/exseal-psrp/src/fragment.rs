@@ -173,6 +173,14 @@ pub enum FragmentError {
         /// The number of the fragment that came.
         found: u64,
     },
+    /// A message began behind one with a higher number: on the way, one overtook the other.
+    #[error("expected a message after {last}, found message {object_id}")]
+    Overtaken {
+        /// The message.
+        object_id: u64,
+        /// The message that began before it.
+        last: u64,
+    },
     /// A message is larger than the limit. Found from the header, before its bytes are awaited.
     #[error("expected message {object_id} to hold at most {limit} bytes, found {found}")]
     TooLarge {
@@ -220,6 +228,8 @@ pub struct Defragmenter {
     /// The messages that were completed last: enough to notice one that comes twice.
     recent: VecDeque<u64>,
     whole: VecDeque<Vec<u8>>,
+    is_ordered: bool,
+    last_begun: Option<u64>,
 }
 
 impl Defragmenter {
@@ -231,6 +241,15 @@ impl Defragmenter {
         Self {
             limits,
             ..Self::default()
+        }
+    }
+
+    /// Makes one for a stream whose messages have rising numbers, as all that servers write have: a server numbers its
+    /// messages in the order of writing ([MS-PSRP] 2.2.4, and each recording of PowerShell).
+    pub fn ordered(limits: FragmentLimits) -> Self {
+        Self {
+            is_ordered: true,
+            ..Self::new(limits)
         }
     }
 
@@ -318,7 +337,14 @@ impl Defragmenter {
                     limit: self.limits.max_open,
                 });
             }
+            if let Some(last) = self
+                .last_begun
+                .filter(|last| self.is_ordered && *last > object_id)
+            {
+                return Err(FragmentError::Overtaken { object_id, last });
+            }
             self.check_size(object_id, blob.len())?;
+            self.last_begun = Some(object_id);
             if end {
                 self.complete(object_id, blob.to_vec());
             } else {
@@ -422,6 +448,24 @@ mod tests {
             end,
             blob,
         })
+    }
+
+    #[test]
+    fn a_message_that_was_overtaken_is_refused_where_numbers_rise() {
+        let [first, second] = [1, 2].map(|id| piece(id, 0, true, b"blob"));
+        let swapped = [second.clone(), first.clone()].concat();
+        let mut free = Defragmenter::new(FragmentLimits::default());
+        free.receive(&swapped).expect("any order");
+        let mut ordered = Defragmenter::ordered(FragmentLimits::default());
+        assert_eq!(
+            ordered.receive(&swapped),
+            Err(FragmentError::Overtaken {
+                object_id: 1,
+                last: 2
+            })
+        );
+        let mut ordered = Defragmenter::ordered(FragmentLimits::default());
+        ordered.receive(&[first, second].concat()).expect("rising");
     }
 
     #[test]

@@ -2,7 +2,6 @@
 //! error, and a request that may have reached the server is never sent twice.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -13,6 +12,7 @@ use exseal_gss::{
 use exseal_psrp::multipart::{self, Boundary, Protocol, Sealed};
 use exseal_psrp::wsman::{Effect, ReplyError};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Request, StatusCode};
@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 
 use super::cookies::Cookies;
 use super::endpoint::{Endpoint, LogOn};
-use super::error::SessionError;
+use super::error::{LOG_ON, SessionError};
 
 /// Bytes of an answer that are read; envelopes are 500 KB by default.
 const LONGEST_ANSWER: usize = 16 << 20;
@@ -208,14 +208,14 @@ impl Connection {
             let authorization = authorization(scheme.name(), &ours);
             let answer = timeout(
                 endpoint.patience.connect,
-                self.exchange("log-on", Bytes::new(), None, Some(authorization), cookies),
+                self.exchange(LOG_ON, Bytes::new(), None, Some(authorization), cookies),
             )
             .await
             .map_err(|_| SessionError::NoAnswer {
-                action: "log-on",
+                action: LOG_ON,
                 after: endpoint.patience.connect,
             })?;
-            let (status, headers, body) = answer.map_err(|failure| not_sent("log-on", failure))?;
+            let (status, headers, body) = answer.map_err(|failure| not_sent(LOG_ON, failure))?;
             redirect(&endpoint, status, &headers)?;
             token = challenge(&headers, scheme.name());
             let goes_on = status == StatusCode::UNAUTHORIZED && token.is_some();
@@ -275,6 +275,10 @@ impl Connection {
         let (status, headers, body) = self
             .exchange(action, bytes, Some(content_type), self.basic.clone(), cookies)
             .await?;
+        if status.is_redirection() && self.way.is_sealed {
+            // Nobody proved that these are the server's words: it may have done what was asked.
+            return Err(SessionError::NotSealed { action }.into());
+        }
         redirect(&self.endpoint, status, &headers)?;
         let kind = headers
             .get(header::CONTENT_TYPE)
@@ -290,7 +294,7 @@ impl Connection {
                 is_authentic: true,
             });
         }
-        if status == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED && !self.way.is_sealed {
             return Err(refused(&self.endpoint, status, &headers, &body).into());
         }
         Ok(Answer {
@@ -373,12 +377,16 @@ impl Connection {
             let why = format!("expected an answer without compression, found {encoding:?}");
             return Err(broken(Effect::Unknown, why).into());
         }
+        let too_long = || format!("expected an answer of at most {LONGEST_ANSWER} bytes, found more");
+        if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > LONGEST_ANSWER) {
+            return Err(broken(Effect::Unknown, too_long()).into());
+        }
         let body = Limited::new(body, LONGEST_ANSWER)
             .collect()
             .await
             .map_err(|error| {
                 let why = match error.downcast_ref::<LengthLimitError>() {
-                    Some(_) => format!("expected an answer of at most {LONGEST_ANSWER} bytes, found more"),
+                    Some(_) => too_long(),
                     None => reason(&*error),
                 };
                 broken(Effect::Unknown, why)
@@ -415,14 +423,14 @@ async fn best(
     let (mut connection, _) = Connection::connect(endpoint, None).await?;
     let answer = timeout(
         endpoint.patience.connect,
-        connection.exchange("log-on", Bytes::new(), None, None, cookies),
+        connection.exchange(LOG_ON, Bytes::new(), None, None, cookies),
     )
     .await
     .map_err(|_| SessionError::NoAnswer {
-        action: "log-on",
+        action: LOG_ON,
         after: endpoint.patience.connect,
     })?;
-    let (status, headers, body) = answer.map_err(|failure| not_sent("log-on", failure))?;
+    let (status, headers, body) = answer.map_err(|failure| not_sent(LOG_ON, failure))?;
     redirect(endpoint, status, &headers)?;
     let offered = offered(&headers);
     let has = |name: &str| offered.iter().any(|scheme| scheme.eq_ignore_ascii_case(name));
@@ -528,7 +536,7 @@ fn offered(headers: &HeaderMap) -> Vec<String> {
 /// An answer to a log-on that lets nobody in: the front end's words where they are there, a refusal of ours where the
 /// status says that, and else no endpoint, or one that is down.
 fn refused(endpoint: &Endpoint, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> SessionError {
-    match ReplyError::of_text("log-on", status.as_u16(), &String::from_utf8_lossy(body)) {
+    match ReplyError::of_text(LOG_ON, status.as_u16(), &String::from_utf8_lossy(body)) {
         ReplyError::NotAnEnvelope {
             status: status @ (401 | 403),
             ..
@@ -596,6 +604,3 @@ fn reason(error: &(dyn std::error::Error + 'static)) -> String {
     }
     whole
 }
-
-/// How long an HTTP answer may take beyond the server's own time for the operation.
-pub(super) const GRACE: Duration = Duration::from_secs(15);

@@ -63,6 +63,8 @@ pub struct Patience {
     pub connect: Duration,
     /// For the server to answer a request; a Receive that finds nothing comes back after this and is asked again.
     pub operation: Duration,
+    /// Beyond `operation`, for the answer to arrive whole.
+    pub answer: Duration,
     /// For a stopped pipeline to say so.
     pub stop: Duration,
     /// For a free shell when the server's quota is used up (18 a user on Exchange).
@@ -74,6 +76,7 @@ impl Default for Patience {
         Self {
             connect: Duration::from_secs(10),
             operation: Duration::from_secs(20),
+            answer: Duration::from_secs(15),
             stop: Duration::from_secs(10),
             quota: Duration::from_secs(60),
         }

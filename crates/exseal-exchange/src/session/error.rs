@@ -69,6 +69,13 @@ pub enum SessionError {
         /// What was asked.
         action: &'static str,
     },
+    /// A refusal without the seal this connection has. Anyone on the way can have written it, so it proves nothing: the
+    /// server may have done what was asked.
+    #[error("an answer in clear text on a sealed connection")]
+    InClear {
+        /// What it says.
+        source: ReplyError,
+    },
     /// A sealed answer that does not open.
     #[error("{action}: a sealed answer was refused: {why}")]
     Seal {
@@ -115,6 +122,21 @@ pub enum SessionError {
     /// What was asked cannot be asked.
     #[error("the command could not be sent")]
     Ask(#[from] AskError),
+    /// What had to come before the command failed: the command itself was not sent.
+    #[error("the command was not sent")]
+    Unsent {
+        /// What failed.
+        source: Box<Self>,
+    },
+    /// The command was sent, and what failed was the way to its end: it may have run.
+    #[error("the command was sent, and its end could not be heard")]
+    Unheard {
+        /// What failed.
+        source: Box<Self>,
+    },
+    /// The session broke before; nothing is sent on it any more but the deletion of its shell.
+    #[error("the session broke before: open another one")]
+    Gone,
     /// The local PowerShell could not be started, or wrote what is no line of the protocol.
     #[error("the local PowerShell {program}: {why}")]
     Local {
@@ -157,6 +179,9 @@ pub enum SessionError {
     },
 }
 
+/// The action of errors before a request.
+pub(super) const LOG_ON: &str = "log-on";
+
 fn list(offered: &[String]) -> String {
     if offered.is_empty() {
         "no scheme".to_owned()
@@ -181,7 +206,13 @@ impl SessionError {
             | Self::Redirect { .. }
             | Self::Quota { .. }
             | Self::Ask(_)
+            | Self::Gone
+            | Self::Unsent { .. }
             | Self::NotOpened { .. } => Effect::None,
+            // A log-on carries tokens and nothing of what was asked.
+            Self::Broken { action: LOG_ON, .. }
+            | Self::NoAnswer { action: LOG_ON, .. }
+            | Self::Reply(ReplyError::NotAnEnvelope { action: LOG_ON, .. }) => Effect::None,
             Self::Broken { effect, .. } | Self::Local { effect, .. } => *effect,
             Self::Reply(reply) => reply.effect(),
             _ => Effect::Unknown,
@@ -212,10 +243,62 @@ impl SessionError {
         }
     }
 
+    /// The same, where the command had been sent before: whatever the failed request did or not, the command may have run.
+    pub(super) fn after_sending(self) -> Self {
+        match self.effect() {
+            Effect::None => Self::Unheard {
+                source: Box::new(self),
+            },
+            Effect::Unknown => self,
+        }
+    }
+
+    /// The same, where the command had not been sent yet.
+    pub(super) fn before_sending(self) -> Self {
+        match self.effect() {
+            Effect::None => self,
+            Effect::Unknown => Self::Unsent {
+                source: Box::new(self),
+            },
+        }
+    }
+
+    /// Whether nothing more can be known of this session's commands: an answer was lost, forged or not understood.
+    pub(super) fn breaks(&self) -> bool {
+        match self {
+            Self::Connect { .. }
+            | Self::Tls { .. }
+            | Self::Unauthorized { .. }
+            | Self::LogOn { .. }
+            | Self::ClearText { .. }
+            | Self::Redirect { .. }
+            | Self::NotSealed { .. }
+            | Self::InClear { .. }
+            | Self::Seal { .. }
+            | Self::Broken { .. }
+            | Self::NoAnswer { .. }
+            | Self::Protocol(_)
+            | Self::Local { .. }
+            | Self::NotOpened { .. }
+            | Self::Gone => true,
+            // A refusal in WSMan's own words is an answer; all else is none.
+            Self::Reply(reply) => reply.fault_kind().is_none(),
+            Self::Unsent { source } | Self::Unheard { source } => source.breaks(),
+            Self::Quota { .. }
+            | Self::Ask(_)
+            | Self::Failed { .. }
+            | Self::Lost
+            | Self::Stopped
+            | Self::Deadline { .. }
+            | Self::Prompt { .. } => false,
+        }
+    }
+
     /// What Exchange's front end said, if it was that.
     pub fn front_end(&self) -> Option<&FrontEndError> {
         match self {
-            Self::Reply(reply) => reply.front_end(),
+            Self::Reply(reply) | Self::InClear { source: reply } => reply.front_end(),
+            Self::Unsent { source } | Self::Unheard { source } => source.front_end(),
             _ => None,
         }
     }
@@ -224,7 +307,10 @@ impl SessionError {
     pub fn is_no_endpoint(&self) -> bool {
         use exseal_psrp::wsman::FaultKind;
         match self {
-            Self::Reply(ReplyError::NotAnEnvelope { status: 404, .. }) => true,
+            Self::Reply(ReplyError::NotAnEnvelope { status: 404, .. })
+            | Self::InClear {
+                source: ReplyError::NotAnEnvelope { status: 404, .. },
+            } => true,
             Self::Reply(reply) => reply.fault_kind() == Some(FaultKind::NoSuchResource),
             _ => false,
         }

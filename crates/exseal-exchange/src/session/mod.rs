@@ -23,7 +23,7 @@
 //!
 //! Every rule of facts/powershell-remoting.md 3 that a transport can keep is kept here: bodies are sealed over plain
 //! HTTP and nothing falls back to clear text; one connection is one security context; nothing that may have reached
-//! the server is sent twice; a redirect takes no credentials along; a Receive that found nothing is asked again; a
+//! the server is sent twice, but the deletion of the session's own shell; a redirect takes no credentials along; a Receive that found nothing is asked again; a
 //! used-up quota of shells is waited for; only the server's own word ends a command.
 
 mod connection;
@@ -40,6 +40,7 @@ use std::collections::VecDeque;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use exseal_psrp::channel::Transmit;
 use exseal_psrp::client::{Client, Event, HostPolicy, Settings};
 use exseal_psrp::clixml::Document;
 use exseal_psrp::message::{
@@ -105,6 +106,8 @@ pub struct Session {
     unfinished: Option<Uuid>,
     ended: Option<Ended>,
     takes_scripts: bool,
+    /// An answer was lost or not understood: of this session only the end is left.
+    is_broken: bool,
 }
 
 #[derive(Debug)]
@@ -158,11 +161,14 @@ impl Session {
             unfinished: None,
             ended: None,
             takes_scripts,
+            is_broken: false,
         };
         session.client.open()?;
         let opened = session.until_open().await;
         if let Err(error) = opened {
-            session.abandon().await;
+            if let Err(error) = session.delete().await {
+                tracing::debug!(%error, "a shell may be left on the server");
+            }
             return Err(error);
         }
         Ok(session)
@@ -178,8 +184,7 @@ impl Session {
                     after: self.patience.operation * 3,
                 });
             }
-            let came = self.transport.receive(None).await?;
-            self.take(came)?;
+            self.receive(None).await?;
             while let Some(event) = self.client.next_event() {
                 match event {
                     Event::PoolEnded { error, .. } => {
@@ -209,10 +214,14 @@ impl Session {
     /// A call that was dropped before its end is stopped first.
     ///
     /// # Errors
-    /// It could not be sent; [`SessionError::effect`] says whether it can run all the same.
+    /// It could not be sent; [`SessionError::effect`] says whether it can run all the same. After an answer that was
+    /// lost or made no sense every further call is [`SessionError::Gone`].
     pub async fn call(&mut self, pipeline: Pipeline, allowed: &Allowed) -> Result<Call<'_>, SessionError> {
+        if self.is_broken {
+            return Err(SessionError::Gone);
+        }
         if let Some(before) = self.unfinished {
-            self.finish(before).await?;
+            self.finish(before).await.map_err(SessionError::before_sending)?;
         }
         if pipeline.has_script() && !self.takes_scripts {
             return Err(SessionError::Ask(
@@ -226,14 +235,19 @@ impl Session {
             ));
         }
         if pipeline.has_secret() && !self.client.can_send_secrets() {
-            self.exchange_keys().await?;
+            self.exchange_keys().await.map_err(SessionError::before_sending)?;
         }
         self.items.clear();
         self.ended = None;
         let id = new_id();
         self.client.invoke(id, &pipeline)?;
         self.unfinished = Some(id);
-        self.carry().await?;
+        if let Err(error) = self.carry().await {
+            if error.effect() == Effect::None {
+                self.unfinished = None;
+            }
+            return Err(error);
+        }
         Ok(Call {
             session: self,
             id,
@@ -255,31 +269,38 @@ impl Session {
         Ok(all)
     }
 
-    /// Ends the session: what runs is stopped, the shell deleted.
+    /// Ends the session: what runs is stopped, the shell deleted. Of a session that broke the shell is deleted all the
+    /// same, over a new connection with a log-on of its own; nothing else is sent then.
     ///
     /// # Errors
     /// The server could not be told; it forgets the shell after its idle time-out.
     pub async fn close(mut self) -> Result<(), SessionError> {
-        let finished = match self.unfinished {
-            Some(id) => self.finish(id).await,
-            None => Ok(()),
-        };
-        self.client.close();
-        let closed = self.carry().await;
-        // With its shell gone a command is gone, whatever it said to the word to stop.
-        if let (Err(error), Ok(())) = (&finished, &closed) {
-            tracing::debug!(%error, "a command could not be stopped, its shell was deleted");
+        if let (Some(id), false) = (self.unfinished, self.is_broken)
+            && let Err(error) = self.finish(id).await
+        {
+            // Its end is the shell's end.
+            tracing::debug!(%error, "a command could not be stopped");
         }
-        closed
+        self.delete().await
     }
 
-    /// After an error: deletes what may be left, without a word.
-    async fn abandon(&mut self) {
-        use exseal_psrp::channel::Transmit;
-        let delete = self.transport.carry(Transmit::Close { pipeline: None });
-        if let Ok(Err(error)) = timeout(self.patience.connect, delete).await {
-            tracing::debug!(%error, "a shell may be left on the server");
+    /// Deletes the shell. What was still to be carried is not: it may be the rest of a command that failed.
+    async fn delete(&mut self) -> Result<(), SessionError> {
+        self.client.close();
+        while self.client.poll_transmit().is_some() {}
+        let came = self.transport.carry(Transmit::Close { pipeline: None }).await?;
+        if self.is_broken {
+            return Ok(());
         }
+        self.take(came)
+    }
+
+    /// Keeps in mind that an answer was lost or not understood.
+    fn minded<T>(&mut self, result: Result<T, SessionError>) -> Result<T, SessionError> {
+        if let Err(error) = &result {
+            self.is_broken |= error.breaks();
+        }
+        result
     }
 
     async fn exchange_keys(&mut self) -> Result<(), SessionError> {
@@ -300,20 +321,31 @@ impl Session {
                     after: self.patience.operation * 3,
                 });
             }
-            let came = self.transport.receive(None).await?;
-            self.take(came)?;
+            self.receive(None).await?;
             self.drain();
         }
         Ok(())
     }
 
-    /// Carries all the client half wants carried.
+    /// Carries all the client half wants carried. Behind a failure the rest is dropped: the end of a command whose
+    /// beginning may not have arrived.
     async fn carry(&mut self) -> Result<(), SessionError> {
         while let Some(transmit) = self.client.poll_transmit() {
-            let came = self.transport.carry(transmit).await?;
-            self.take(came)?;
+            let came = self.transport.carry(transmit).await;
+            let taken = came.and_then(|came| self.take(came));
+            if taken.is_err() {
+                while self.client.poll_transmit().is_some() {}
+            }
+            self.minded(taken)?;
         }
         Ok(())
+    }
+
+    /// Waits for bytes of the pool or a pipeline and takes them.
+    async fn receive(&mut self, of: Option<Uuid>) -> Result<(), SessionError> {
+        let came = self.transport.receive(of).await;
+        let taken = came.and_then(|came| self.take(came));
+        self.minded(taken)
     }
 
     fn take(&mut self, came: Vec<Incoming>) -> Result<(), SessionError> {
@@ -406,8 +438,7 @@ impl Session {
             self.carry().await?;
             self.drain();
             while self.ended.is_none() {
-                let came = self.transport.receive(Some(id)).await?;
-                self.take(came)?;
+                self.receive(Some(id)).await?;
                 self.drain();
             }
             self.carry().await
@@ -425,6 +456,7 @@ impl Session {
             }
             Err(_) => {
                 self.unfinished = None;
+                self.is_broken = true;
                 Err(SessionError::NoAnswer {
                     action: "stopping a command",
                     after: patience,
@@ -483,16 +515,19 @@ impl Call<'_> {
             };
             // A broken session has no end of this command to wait for.
             let taken = came.and_then(|came| self.session.take(came));
-            if let Err(error) = taken {
+            if let Err(error) = self.session.minded(taken) {
                 self.session.unfinished = None;
-                return Err(error);
+                return Err(error.after_sending());
             }
-            self.session.carry().await?;
+            self.session.carry().await.map_err(SessionError::after_sending)?;
         }
     }
 
     async fn stop(&mut self, why: SessionError) -> Result<Option<Item>, SessionError> {
-        self.session.finish(self.id).await?;
+        self.session
+            .finish(self.id)
+            .await
+            .map_err(SessionError::after_sending)?;
         match self.session.ended.take() {
             // It completed before the word to stop arrived.
             Some(Ended {

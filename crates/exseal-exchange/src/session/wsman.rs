@@ -1,6 +1,8 @@
 //! A session over WSMan: each transmission one request, output by long polls.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use exseal_psrp::channel::Transmit;
 use exseal_psrp::oop::Stream;
@@ -10,7 +12,7 @@ use exseal_psrp::wsman::{
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-use super::connection::{Connection, Failure, GRACE, Way};
+use super::connection::{Connection, Failure, Way};
 use super::cookies::Cookies;
 use super::endpoint::Endpoint;
 use super::error::SessionError;
@@ -23,6 +25,10 @@ pub(super) struct Wsman {
     pool: Uuid,
     /// The selector: the server's text, or, while Create has not been answered, ours.
     shell: Option<String>,
+    /// The pipelines begun last.
+    commanded: VecDeque<Uuid>,
+    /// Whether the server said that it made the shell.
+    is_confirmed: bool,
     owner: Option<String>,
     cookies: Cookies,
     /// The one connection, when no request is on it.
@@ -47,6 +53,8 @@ impl Wsman {
             to,
             pool,
             shell: None,
+            commanded: VecDeque::new(),
+            is_confirmed: false,
             owner: None,
             cookies: Cookies::default(),
             idle: None,
@@ -70,7 +78,7 @@ impl Wsman {
         };
         let action = request.operation.name();
         let envelope = request.encode();
-        let patience = self.endpoint.patience.operation + GRACE;
+        let patience = self.endpoint.patience.operation + self.endpoint.patience.answer;
         // A connection that was closed while idle is noticed before anything of the request leaves: only then, and
         // only once, the request goes over a new one.
         let mut fresh = self.idle.is_none();
@@ -113,6 +121,7 @@ impl Wsman {
         match read {
             // Anybody on the way can write in clear text: it is evidence of a failure, never of a success.
             Ok(_) if !answer.is_authentic => Err(SessionError::NotSealed { action }),
+            Err(source) if !answer.is_authentic => Err(SessionError::InClear { source }),
             Ok(read) => Ok(read),
             Err(error) => Err(error.into()),
         }
@@ -123,7 +132,7 @@ impl Wsman {
         // Should the answer be lost, the shell can be deleted by the id we gave it.
         self.shell = Some(self.pool.hyphenated().to_string().to_uppercase());
         let until = Instant::now() + self.endpoint.patience.quota;
-        let mut pause = std::time::Duration::from_millis(500);
+        let mut pause = Duration::from_millis(500);
         loop {
             let operation = Operation::Create {
                 shell_id: self.pool,
@@ -134,6 +143,7 @@ impl Wsman {
             match self.ask(operation).await {
                 Ok(Answer::Created(shell)) => {
                     self.shell = Some(shell.shell_id);
+                    self.is_confirmed = true;
                     self.owner = shell.owner;
                     return Ok(Vec::new());
                 }
@@ -142,6 +152,7 @@ impl Wsman {
                     if fault.kind() == FaultKind::Quota =>
                 {
                     if Instant::now() + pause > until {
+                        self.shell = None;
                         return Err(SessionError::Quota {
                             after: self.endpoint.patience.quota,
                             text: fault.reason.clone(),
@@ -149,59 +160,82 @@ impl Wsman {
                     }
                     tracing::debug!(host = %self.endpoint.host, "the quota of shells is used up: waiting for one");
                     sleep(pause).await;
-                    pause = (pause * 2).min(std::time::Duration::from_secs(5));
+                    pause = (pause * 2).min(Duration::from_secs(5));
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    if error.effect() == Effect::None {
+                        self.shell = None;
+                    }
+                    return Err(error);
+                }
             }
         }
     }
 
+    /// Deletes the shell, over a new connection where the last one broke.
+    ///
+    /// The one request that is asked again after its answer was lost: what it does can be done twice. A shell whose
+    /// making nobody confirmed may come to be after the first word that there is none, so that is asked more than once.
+    async fn delete(&mut self) -> Result<Vec<Incoming>, SessionError> {
+        let mut again = MOST_DELETIONS;
+        let mut pause = FIRST_PAUSE;
+        while self.shell.is_some() {
+            again -= 1;
+            match self.ask(Operation::Delete).await {
+                Ok(_) => self.shell = None,
+                Err(error) if is_gone(&error) => {
+                    if self.is_confirmed || again == 0 {
+                        self.shell = None;
+                    } else {
+                        sleep(pause).await;
+                        pause *= 2;
+                    }
+                }
+                Err(error) if again > 0 && is_lost(&error) => {
+                    tracing::debug!(%error, "whether the shell is gone is asked again");
+                    self.idle = None;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(vec![Incoming::Closed])
+    }
+
     async fn carry_one(&mut self, transmit: Transmit) -> Result<Vec<Incoming>, SessionError> {
-        let (operation, closes) = match transmit {
+        let operation = match transmit {
             Transmit::Create { bytes } => return self.create(bytes).await,
-            Transmit::Connect { bytes } => (Operation::Connect { connection: bytes }, false),
-            Transmit::Command { pipeline, bytes } => (
+            Transmit::Connect { bytes } => Operation::Connect { connection: bytes },
+            Transmit::Command { pipeline, bytes } => {
+                if self.commanded.len() == COMMANDED {
+                    self.commanded.pop_front();
+                }
+                self.commanded.push_back(pipeline);
                 Operation::Command {
                     command_id: pipeline,
                     arguments: bytes,
-                },
-                false,
-            ),
+                }
+            }
             Transmit::Data {
                 pipeline,
                 stream,
                 bytes,
-            } => (send(pipeline, stream, bytes), false),
-            Transmit::Signal { pipeline } => (
-                Operation::Signal {
-                    command_id: pipeline,
-                    signal: Signal::Stop,
-                },
-                false,
-            ),
+            } => send(pipeline, stream, bytes),
+            Transmit::Signal { pipeline } => Operation::Signal {
+                command_id: pipeline,
+                signal: Signal::Stop,
+            },
             Transmit::Close {
                 pipeline: Some(pipeline),
-            } => (
-                Operation::Signal {
-                    command_id: pipeline,
-                    signal: Signal::Terminate,
-                },
-                false,
-            ),
-            Transmit::Close { pipeline: None } => {
-                if self.shell.is_none() {
-                    return Ok(vec![Incoming::Closed]);
-                }
-                (Operation::Delete, true)
-            }
-            Transmit::Disconnect => (
-                Operation::Disconnect {
-                    idle_timeout: None,
-                    buffer_mode: None,
-                },
-                false,
-            ),
-            Transmit::Reconnect => (Operation::Reconnect, false),
+            } => Operation::Signal {
+                command_id: pipeline,
+                signal: Signal::Terminate,
+            },
+            Transmit::Close { pipeline: None } => return self.delete().await,
+            Transmit::Disconnect => Operation::Disconnect {
+                idle_timeout: None,
+                buffer_mode: None,
+            },
+            Transmit::Reconnect => Operation::Reconnect,
         };
         let forgets = matches!(
             &operation,
@@ -210,20 +244,11 @@ impl Wsman {
                 ..
             }
         );
-        let gone = |error: &SessionError| matches!(error, SessionError::Reply(reply) if reply.fault_kind() == Some(FaultKind::ShellGone));
         match self.ask(operation).await {
             Ok(Answer::Connected { connection }) => Ok(vec![Incoming::Bytes(None, connection)]),
-            Ok(_) if closes => {
-                self.shell = None;
-                Ok(vec![Incoming::Closed])
-            }
             Ok(_) => Ok(Vec::new()),
             // What was to go away is away.
-            Err(error) if closes && gone(&error) => {
-                self.shell = None;
-                Ok(vec![Incoming::Closed])
-            }
-            Err(error) if forgets && gone(&error) => Ok(Vec::new()),
+            Err(error) if forgets && is_gone(&error) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }
@@ -243,6 +268,15 @@ impl Wsman {
         match answer {
             Answer::NothingYet => Ok(Vec::new()),
             Answer::Received(received) => {
+                for id in received.streams.iter().filter_map(|(id, _)| *id) {
+                    if !self.commanded.contains(&id) {
+                        return Err(SessionError::Reply(ReplyError::Unexpected {
+                            action: "Receive",
+                            expected: "streams of pipelines of this session".to_owned(),
+                            found: format!("one of {id}"),
+                        }));
+                    }
+                }
                 let is_done = received.state == Some(CommandState::Done);
                 let mut all: Vec<Incoming> = received
                     .streams
@@ -254,6 +288,29 @@ impl Wsman {
             }
             other => Err(unexpected("Receive", &other)),
         }
+    }
+}
+
+/// Pipelines whose late output is dropped without a word; output of any other is no output of ours.
+const COMMANDED: usize = 64;
+/// How often the deletion of one shell is asked for.
+const MOST_DELETIONS: u32 = 4;
+/// Before the second time; doubled before each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+fn is_gone(error: &SessionError) -> bool {
+    matches!(error, SessionError::Reply(reply) if reply.fault_kind() == Some(FaultKind::ShellGone))
+}
+
+/// Whether the answer went astray, so that another one may come. A server that is silent stays silent.
+fn is_lost(error: &SessionError) -> bool {
+    match error {
+        SessionError::Broken { .. }
+        | SessionError::NotSealed { .. }
+        | SessionError::InClear { .. }
+        | SessionError::Seal { .. } => true,
+        SessionError::Reply(reply) => reply.fault_kind().is_none(),
+        _ => false,
     }
 }
 

@@ -11,11 +11,14 @@
     reason = "what goes wrong fails the test"
 )]
 
+mod edits;
 mod facts;
+mod faults;
 mod front_end;
 #[cfg(feature = "gssapi")]
 mod kerberos;
 mod peer;
+mod proxy;
 mod stage;
 mod tampered;
 mod tls;

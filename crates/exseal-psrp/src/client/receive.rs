@@ -62,7 +62,7 @@ impl Client {
         let channel = self
             .channels
             .entry(pipeline)
-            .or_insert_with(|| Defragmenter::new(limits));
+            .or_insert_with(|| Defragmenter::ordered(limits));
         let received = channel.receive(bytes);
         let mut whole = Vec::new();
         while let Some(wire) = channel.next_message() {
