@@ -10,9 +10,16 @@ use crate::world::Fault;
 
 const REMOTE: Endpoint = Endpoint::Exchange { full: false };
 
+/// A world whose keys are shared with the other tests: making them takes longer than everything else.
+fn made(organisation: &Organisation) -> World {
+    static KEYS: std::sync::OnceLock<crate::certificate::KeyPool> = std::sync::OnceLock::new();
+    let keys = KEYS.get_or_init(|| crate::certificate::KeyPool::new(4)).clone();
+    World::with_keys(organisation, Timestamp::UNIX_EPOCH, 1, keys).expect("a world")
+}
+
 fn world() -> World {
     let organisation = Organisation::of_servers("contoso.lab", ["EX1", "EX2"]);
-    World::new(&organisation, Timestamp::UNIX_EPOCH, 1).expect("a world")
+    made(&organisation)
 }
 
 fn call(world: &mut World, call: impl Into<Call>) -> Outcome {
@@ -147,7 +154,7 @@ fn an_object_that_is_not_there_has_the_id_of_exchange_and_obeys_the_error_action
 fn messages_are_in_the_servers_language_and_ids_are_not() {
     let mut organisation = Organisation::of_servers("contoso.lab", ["EX1"]);
     organisation.language = Language::De;
-    let mut german = World::new(&organisation, Timestamp::UNIX_EPOCH, 1).expect("a world");
+    let mut german = made(&organisation);
 
     let outcome = call(&mut german, Command::new("Get-Nothing"));
 
@@ -224,7 +231,7 @@ fn whoever_has_no_role_finds_no_cmdlet() {
     for user in &mut organisation.users {
         user.groups.clear();
     }
-    let mut world = World::new(&organisation, Timestamp::UNIX_EPOCH, 1).expect("a world");
+    let mut world = made(&organisation);
     let at = ServerName::new("EX1");
     let asked = Command::new("Get-ExchangeServer").into();
 
@@ -267,4 +274,110 @@ fn the_wire_breaks_as_the_fault_says() {
     world.fault(Fault::parse("slow=9").expect("a fault"));
     let slow = call(&mut world, Command::new("Get-ExchangeServer"));
     assert_eq!(slow.delay, Duration::from_secs(9));
+}
+
+#[test]
+fn select_object_cuts_and_measure_object_counts() {
+    let organisation = Organisation::of_servers("contoso.lab", ["EX1", "EX2", "EX3", "EX4"]);
+    let mut world = made(&organisation);
+    let mut names = |select: Command| {
+        let pipeline = Call::pipeline([
+            Command::new("Get-ExchangeServer"),
+            select,
+            Command::new("Select-Object").with("ExpandProperty", "Name"),
+        ]);
+        texts(&call(&mut world, pipeline))
+    };
+    let select = || Command::new("Select-Object");
+
+    assert_eq!(names(select().with("First", 1).with("Last", 1)), ["EX1", "EX4"]);
+    assert_eq!(names(select().with("Skip", 3)), ["EX4"]);
+    assert_eq!(names(select().with("Last", 9)).len(), 4);
+    let outcome = call(
+        &mut world,
+        Call::pipeline([
+            Command::new("Get-ExchangeServer"),
+            select().with("Property", "IsMailboxServer").with("Unique", true),
+            Command::new("Measure-Object"),
+        ]),
+    );
+    assert_eq!(
+        property(outcome.output().next().expect("a count"), "Count").as_deref(),
+        Some("1")
+    );
+    let missing = call(
+        &mut world,
+        Call::pipeline([
+            Command::new("Get-ExchangeServer").with("Identity", "EX1"),
+            select().with("ExpandProperty", "Colour"),
+        ]),
+    );
+    assert!(id(&missing).starts_with("ExpandPropertyNotFound,"));
+    let without = call(
+        &mut world,
+        Call::pipeline([
+            Command::new("Get-ExchangeServer").with("Identity", "EX1"),
+            select().with("Property", "*").with("ExcludeProperty", "Is*"),
+        ]),
+    );
+    let document = without.output().next().expect("an object");
+    assert_eq!(property(document, "IsMailboxServer"), None);
+    assert_eq!(property(document, "Name").as_deref(), Some("EX1"));
+}
+
+#[test]
+fn what_a_client_pipes_in_is_bound_or_refused_object_by_object() {
+    let mut world = world();
+    let got = call(&mut world, Command::new("Get-ExchangeServer"));
+    let mut asked: Call = Command::new("Get-TransportService").into();
+    asked.input = got.output().cloned().collect();
+    let shown = call(&mut world, asked);
+    assert_eq!(texts(&shown), ["EX1", "EX2"]);
+
+    let mut refused: Call = Command::new("Get-AuthConfig").into();
+    refused.input = got.output().cloned().collect();
+    let refused = call(&mut world, refused);
+    assert_eq!(refused.items.len(), 2);
+    assert!(id(&refused).starts_with("InputObjectNotBound,"));
+}
+
+#[test]
+fn a_certificate_that_a_client_sends_back_is_renewed_by_its_bytes() {
+    let mut world = world();
+    let got = call(&mut world, Command::new("Get-ExchangeCertificate"));
+    let setup = got
+        .output()
+        .find(|document| {
+            document
+                .text(&document.values[0])
+                .is_some_and(|text| text.contains("CN=EX1\r\n"))
+        })
+        .expect("setup's certificate")
+        .clone();
+    let mut renew: Call = Command::new("New-ExchangeCertificate").with("Force", true).into();
+    renew.input = vec![setup];
+
+    let renewed = call(&mut world, renew);
+
+    assert_eq!(renewed.error(), None);
+    assert!(texts(&renewed).iter().any(|text| text.contains("CN=EX1\r\n")));
+    assert_eq!(renewed.output().count(), 1);
+}
+
+#[test]
+fn a_warning_is_silenced_or_stops_the_command() {
+    let mut world = world();
+    let set = |name: &str, action: &str| {
+        Command::new("Set-PopSettings")
+            .with("X509CertificateName", name)
+            .with("WarningAction", action)
+    };
+
+    let silent = call(&mut world, set("a.contoso.lab", "SilentlyContinue"));
+    let stopped = call(&mut world, set("b.contoso.lab", "Stop"));
+    let shown = call(&mut world, set("c.contoso.lab", "Continue"));
+
+    assert_eq!((silent.items.len(), silent.end), (0, End::Completed));
+    assert!(matches!(stopped.end, End::Failed(_)));
+    assert_eq!(shown.warnings().count(), 1);
 }
