@@ -19,17 +19,28 @@ const PACKAGES: &[&str] = &[
 /// The variable that names the centre's script to tests: program and argument with U+001F between them.
 const CENTRE: &str = "EXSEAL_KDC";
 
+/// Makes sure that the centre and what Python's bindings are built with are there.
+///
+/// # Errors
+///
+/// They cannot be installed.
+pub(crate) fn install() -> Result {
+    // Some of them bring no program that could be asked.
+    let asked: Vec<&str> = std::iter::once("-s").chain(PACKAGES.iter().copied()).collect();
+    if workspace::answers("dpkg", &asked) {
+        Ok(())
+    } else {
+        setup::debian(PACKAGES)
+    }
+}
+
 /// Runs the tests with the system's Kerberos built in.
 ///
 /// # Errors
 ///
 /// A test failed, none ran, or the centre cannot be installed.
 pub(crate) fn check() -> Result<String> {
-    // Some of them bring no program that could be asked.
-    let asked: Vec<&str> = std::iter::once("-s").chain(PACKAGES.iter().copied()).collect();
-    if !workspace::answers("dpkg", &asked) {
-        setup::debian(PACKAGES)?;
-    }
+    install()?;
     let peer = setup::psrp_peer(&[setup::GSSAPI, setup::KRB5])?;
     let mut tests = workspace::cargo();
     // The whole workspace's features, so that what is built is that of the other steps.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use exseal_psrp::clixml::Document;
 use exseal_psrp::data::Data;
 use exseal_psrp::message::ErrorRecord;
+use exseal_psrp::secret::Secret;
 
 /// Which door a command came through. The same cmdlet answers differently behind each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +120,21 @@ pub enum Item {
     Warning(String),
     /// A verbose message.
     Verbose(String),
+    /// A SecureString, encrypted for the client when it is sent.
+    Secret(Secret),
+    /// A debug message.
+    Debug(String),
+    /// A message of the information stream.
+    Information(String),
+    /// How far it is.
+    Progress {
+        /// What is being done.
+        activity: String,
+        /// Its status in words.
+        status: String,
+        /// 0 to 100; -1: not known.
+        percent: i32,
+    },
 }
 
 /// How a call ended.

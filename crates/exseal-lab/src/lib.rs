@@ -15,6 +15,7 @@ mod cmdlets;
 pub mod net;
 pub mod organisation;
 pub mod presets;
+pub mod remoting;
 pub mod stand_in;
 mod windows;
 pub mod world;

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use super::{Passed, Step};
 use crate::{
     Failure, Result, auth_decisions, collector, coverage, directory, discover, edges, facts, fuzz, kerberos,
-    lab_wire, map, page, powershell, probe_peers, readme, replay, sample, schema, setup, workspace,
+    lab_remoting, lab_wire, map, page, powershell, probe_peers, readme, replay, sample, schema, setup,
+    workspace,
 };
 
 /// All steps. A new check is one line here and, where it is long, one file of this crate.
@@ -83,6 +84,11 @@ pub(super) const STEPS: &[Step] = &[
         "lab-wire",
         "the lab's sockets by openssl, curl and Python's mail clients",
         touched,
+    ),
+    step(
+        "lab-remoting",
+        "the lab's PowerShell remoting by pypsrp, with its own test of live servers",
+        remoted,
     ),
     step("fuzz", "each fuzz target for ten seconds", fuzz),
     step("deny", "licences, bans and sources of dependencies", deny),
@@ -329,6 +335,10 @@ fn discovered() -> Result<Passed> {
 
 fn probed() -> Result<Passed> {
     probe_peers::check().map(Passed::from)
+}
+
+fn remoted() -> Result<Passed> {
+    lab_remoting::check().map(Passed::from)
 }
 
 fn touched() -> Result<Passed> {

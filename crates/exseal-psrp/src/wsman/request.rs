@@ -112,7 +112,7 @@ pub enum Operation {
     Reconnect,
     /// Comes to a shell another client left.
     Connect {
-        /// The fragments of CONNECT_RUNSPACEPOOL (`connectXml`).
+        /// The fragments of CONNECT_RUNSPACEPOOL (`connectXml`); none where a client comes back to a pipeline alone.
         connection: Vec<u8>,
     },
     /// Reads what the resource URI names: the service's configuration, or a shell.
@@ -384,9 +384,13 @@ impl Operation {
             }
             Some("Reconnect") => Ok(Self::Reconnect),
             Some("Connect") => {
-                let connection = powershell_child(child("Connect")?, "connectXml")
-                    .and_then(Element::base64)
-                    .ok_or_else(|| malformed("base64 in connectXml", "something else"))?;
+                let connection = powershell_child(child("Connect")?, "connectXml").map_or_else(
+                    || Ok(Vec::new()),
+                    |xml| {
+                        xml.base64()
+                            .ok_or_else(|| malformed("base64 in connectXml", "something else"))
+                    },
+                )?;
                 Ok(Self::Connect { connection })
             }
             _ => Err(MalformedRequest::ActionNotSupported {

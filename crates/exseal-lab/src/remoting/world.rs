@@ -1,0 +1,55 @@
+//! The world as what commands do.
+
+use std::sync::{Arc, Mutex};
+
+use super::Commands;
+use crate::call::{Answer, Call, Endpoint, Outcome};
+use crate::net::{Door, lock};
+use crate::world::{ServerName, World};
+
+/// The commands of a world, and its people.
+#[derive(Clone, Debug)]
+pub struct OfWorld(pub Arc<Mutex<World>>);
+
+impl Commands for OfWorld {
+    fn run(&self, at: &ServerName, endpoint: Endpoint, user: &str, call: &Call) -> Outcome {
+        lock(&self.0).run(at, endpoint, user, call)
+    }
+
+    fn answer(&self, prompt: u64, answer: Answer) -> Outcome {
+        lock(&self.0).answer(prompt, answer)
+    }
+
+    fn may_enter(&self, _at: &ServerName, door: Door, user: &str) -> bool {
+        let world = lock(&self.0);
+        let Some(person) = world
+            .users()
+            .iter()
+            .find(|person| person.name.eq_ignore_ascii_case(user))
+        else {
+            return false;
+        };
+        match door {
+            // WinRM's own endpoint lets administrators in.
+            Door::Windows => person.administrator,
+            Door::Exchange => !person.groups.is_empty(),
+        }
+    }
+
+    fn account(&self, name: &str) -> Option<(String, String)> {
+        let bare = name.rsplit('\\').next().unwrap_or(name);
+        let bare = bare.split('@').next().unwrap_or(bare);
+        lock(&self.0)
+            .users()
+            .iter()
+            .find(|person| person.name.eq_ignore_ascii_case(bare))
+            .map(|person| (person.name.clone(), person.password.clone()))
+    }
+
+    fn domain(&self) -> (String, String) {
+        let dns = lock(&self.0).domain().to_owned();
+        let first = dns.split('.').next().unwrap_or(&dns);
+        let netbios: String = first.chars().take(15).collect();
+        (netbios.to_uppercase(), dns)
+    }
+}

@@ -1,0 +1,405 @@
+"""Judges the server's half of PowerShell remoting by pypsrp; no code of exseal looks at it.
+
+judge.py PROGRAM KDC FOLDER: the program is the lab's example lab-remoting, KDC is interop/kdc/kdc.py, FOLDER has pypsrp's own
+test_integration.py, whose test of a live server runs here, too: test_psrp. Of the other two, test_winrs wants a command shell and
+test_psrp_jea a session configuration, which neither Exchange nor this server has. Exits with 1 and the list of what differs.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import traceback
+import warnings
+from pathlib import Path
+
+USER, PASSWORD = r"LAB\alice", "Passw0rd"
+failures, checked = [], []
+
+
+def hold(condition, words):
+    checked.append(words)
+    if not condition:
+        failures.append(words)
+
+
+def start(*command, **options):
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
+
+
+kdc = start(sys.executable, sys.argv[2], json.dumps({"users": {"alice": PASSWORD}, "tickets": ["alice"]}))
+centre = json.loads(kdc.stdout.readline())
+# Before anything loads the system's Kerberos.
+os.environ["KRB5_CONFIG"] = centre["krb5_conf"]
+os.environ["KRB5CCNAME"] = centre["ccaches"]["alice"]
+
+import requests  # noqa: E402
+from pypsrp.complex_objects import ObjectMeta  # noqa: E402
+from pypsrp.exceptions import AuthenticationError, WinRMTransportError, WSManFaultError  # noqa: E402
+from pypsrp.host import PSHost, PSHostUserInterface  # noqa: E402
+from pypsrp.powershell import PowerShell, PSInvocationState, RunspacePool  # noqa: E402
+from pypsrp.wsman import WSMan  # noqa: E402
+
+warnings.filterwarnings("ignore")
+EXCHANGE = "Microsoft.Exchange"
+WINDOWS = "Microsoft.PowerShell"
+
+
+class Lab:
+    def __init__(self, program):
+        self.process = start(program, json.dumps({"keytab": centre["service_keytab"]}))
+        self.ports = json.loads(self.process.stdout.readline())
+
+    def shells(self, name):
+        self.process.stdin.write("shells\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())[name]
+
+    def wsman(self, name, auth="ntlm", path=None, user=USER, password=PASSWORD, **options):
+        if auth == "kerberos":
+            user, password = None, None
+        path = path or ("PowerShell/?serializationLevel=Full" if name in ("exchange", "kerberos") else "wsman")
+        return WSMan(
+            "localhost", port=self.ports[name], ssl=False, path=path, username=user, password=password, auth=auth,
+            negotiate_service="HTTP", operation_timeout=10, read_timeout=20, **options,
+        )
+
+
+def run(pool, name, *arguments, **parameters):
+    shell = PowerShell(pool)
+    shell.add_cmdlet(name)
+    for argument in arguments:
+        shell.add_argument(argument)
+    for key, value in parameters.items():
+        shell.add_parameter(key, value)
+    return shell.invoke(), shell
+
+
+def configuration(name):
+    return EXCHANGE if name in ("exchange", "kerberos") else WINDOWS
+
+
+def everything(lab, name, auth):
+    """The list, over one way in."""
+    at = f"{name} by {auth}"
+    with lab.wsman(name, auth) as wsman, RunspacePool(wsman, configuration_name=configuration(name)) as pool:
+        out, shell = run(pool, "Write-All")
+        hold(out == ["out"], f"{at}: output {out}")
+        streams = shell.streams
+        hold([str(one) for one in streams.error] == ["not terminating"], f"{at}: the error stream")
+        hold(streams.error[0].fq_error == "X,Y", f"{at}: an error's id")
+        hold([one.message for one in streams.warning] == ["a warning"], f"{at}: the warning stream")
+        hold([one.message for one in streams.verbose] == ["a verbose message"], f"{at}: the verbose stream")
+        hold([one.message for one in streams.debug] == ["a debug message"], f"{at}: the debug stream")
+        hold([str(one.message_data) for one in streams.information] == ["information"], f"{at}: information")
+        hold([(one.activity, one.percent_complete) for one in streams.progress] == [("activity", 50)], f"{at}: progress")
+
+        odd = "ü 😀 _x0041_ \r\n\t<&>\"' \ufffd"
+        out, _ = run(pool, "Get-Echo", Text=odd, Number=7, Yes=True, Nothing=None)
+        # PowerShell writes $null as an empty body, which pypsrp reads as no text.
+        hold(out == [odd, 7, True, ""], f"{at}: text came back as {out!r}")
+        out, _ = run(pool, "Get-Door")
+        level = "Exchange { full: true }" if configuration(name) == EXCHANGE else "Windows"
+        hold(out == [f"{level} alice"], f"{at}: the door {out}")
+
+        out, _ = run(pool, "Get-Large")
+        size = sum(len(one.encode()) for one in out)
+        hold(len(out) == 200 and size > 2_500_000, f"{at}: {len(out)} objects of {size} bytes")
+        hold(all(one == f"{index} " + "0123456789ü😀\r\n" * 900 for index, one in enumerate(out)), f"{at}: each is whole")
+
+        pool.exchange_keys()
+        secret = pool.serialize("geheim 😀", ObjectMeta("SS"))
+        out, _ = run(pool, "Get-Reverse", Password=secret)
+        hold(out == ["😀 miehe" + "g"], f"{at}: the secret {out!r}")
+
+        shell = PowerShell(pool)
+        shell.add_cmdlet("Stop-Terminating")
+        shell.invoke()
+        hold(shell.state == PSInvocationState.FAILED and shell.output == ["before"], f"{at}: ended as {shell.state}")
+        hold("it ended here: ü 😀" in str(shell.streams.error[-1]), f"{at}: why it ended")
+
+        shell = PowerShell(pool)
+        shell.add_cmdlet("No-Such")
+        shell.invoke()
+        hold(shell.streams.error[-1].fq_error == "CommandNotFoundException", f"{at}: an unknown command")
+
+        # Longer than a poll: WSMan's "nothing yet" comes between.
+        out, _ = run(pool, "Start-Sleep", 3)
+        hold(out == ["slept"], f"{at}: a long poll gave {out}")
+
+        shell = PowerShell(pool)
+        shell.add_cmdlet("Start-Sleep").add_argument(600)
+        shell.begin_invoke()
+        time.sleep(0.3)
+        shell.stop()
+        hold(shell.state == PSInvocationState.STOPPED, f"{at}: stopping gave {shell.state}")
+        out, _ = run(pool, "Get-Echo", "still alive")
+        hold(out == ["still alive"], f"{at}: after a stop {out}")
+
+        shell = PowerShell(pool)
+        shell.add_script("1 + 1")
+        shell.invoke()
+        if configuration(name) == EXCHANGE:
+            hold("no-language mode" in str(shell.streams.error[-1]), f"{at}: a script where none may be")
+        else:
+            hold(shell.streams.error[-1].fq_error == "CommandNotFoundException", f"{at}: a script nobody knows")
+
+        shell = PowerShell(pool)
+        shell.add_cmdlet("Get-Input")
+        hold(shell.invoke(["one", 2]) == ["one", 2], f"{at}: input")
+        shell = PowerShell(pool)
+        shell.add_cmdlet("Get-Large").add_cmdlet("Select-Object").add_parameter("First", 3)
+        hold(len(shell.invoke()) == 3, f"{at}: a second command")
+
+        out, shell = run(pool, "Confirm-It")
+        hold("there is no host to ask" in str(shell.streams.error[-1]), f"{at}: a question without a host")
+        hold(lab.shells(name) == 1, f"{at}: one shell is open")
+    hold(lab.shells(name) == 0, f"{at}: no shell is left")
+
+
+class Saying(PSHostUserInterface):
+    def __init__(self, choice):
+        super().__init__()
+        self.choice, self.asked = choice, []
+
+    def PromptForChoice(self, runspace, pipeline, caption, message, choices, default_choice):
+        self.asked.append((caption, message, [choice.extended_properties["label"] for choice in choices], default_choice))
+        return self.choice
+
+
+def prompts(lab):
+    ui = Saying(1)
+    host = PSHost(None, None, False, "judge", None, ui, "1.0")
+    with lab.wsman("windows") as wsman, RunspacePool(wsman, host=host) as pool:
+        out, _ = run(pool, "Confirm-It")
+        hold(out == ["asking", "choice 1"], f"the answer to a question: {out}")
+        hold(ui.asked == [("Confirm", "Are you sure?\r\nReally?", ["&Yes", "&No"], 0)], f"the question: {ui.asked}")
+
+
+def refusals(lab):
+    def refused(kind, words, work):
+        try:
+            work()
+        except kind as error:
+            hold(True, words)
+            return str(error)
+        except Exception as error:  # noqa: BLE001 - named below
+            hold(False, f"{words}: {type(error).__name__}: {error}")
+            return ""
+        hold(False, f"{words}: it went through")
+        return ""
+
+    def open_pool(wsman, name=WINDOWS):
+        with wsman, RunspacePool(wsman, configuration_name=name) as pool:
+            return run(pool, "Get-Door")[0]
+
+    refused(AuthenticationError, "a wrong password", lambda: open_pool(lab.wsman("windows", password="wrong")))
+    refused(AuthenticationError, "nobody's name", lambda: open_pool(lab.wsman("windows", user=r"LAB\nobody")))
+    words = refused(WSManFaultError, "a user without the right", lambda: open_pool(lab.wsman("windows", user=r"LAB\stranger")))
+    hold("Access is denied" in words, f"the words for a user without the right: {words}")
+    refused(
+        (WinRMTransportError, AuthenticationError),
+        "a body in clear text where seals are wanted",
+        lambda: open_pool(lab.wsman("windows", encryption="never")),
+    )
+    refused(AuthenticationError, "Basic over plain HTTP", lambda: open_pool(lab.wsman("windows", "basic", encryption="never")))
+    refused(ValueError, "NTLM where Kerberos alone is offered", lambda: open_pool(lab.wsman("kerberos"), EXCHANGE))
+    refused(WSManFaultError, "a configuration nobody has", lambda: open_pool(lab.wsman("windows"), "Microsoft.None"))
+    answer = requests.post(f"http://localhost:{lab.ports['kerberos']}/PowerShell/", timeout=5)
+    offered = answer.headers["WWW-Authenticate"]
+    hold(answer.status_code == 401 and offered == "Kerberos", f"Exchange's own challenge: {offered}")
+
+    hold(open_pool(lab.wsman("clear", "basic", encryption="never")) == ["Windows alice"], "Basic where it is allowed")
+    hold(open_pool(lab.wsman("clear", encryption="never")) == ["Windows alice"], "clear text where it is allowed")
+
+    wsmans = [lab.wsman("quota") for _ in range(3)]
+    pools = [RunspacePool(wsman) for wsman in wsmans]
+    pools[0].open()
+    pools[1].open()
+    words = refused(WSManFaultError, "a third shell of two", pools[2].open)
+    hold("maximum number of 2 concurrent shells" in words, f"the words of a quota: {words}")
+    pools[0].close()
+    pools[2] = RunspacePool(lab.wsman("quota"))
+    pools[2].open()
+    hold(lab.shells("quota") == 2, "a shell that was closed makes room")
+    pools[1].close()
+    pools[2].close()
+    hold(lab.shells("quota") == 0, "the quota's shells are closed")
+
+    left = RunspacePool(lab.wsman("idle"))
+    left.open()
+    time.sleep(1.5)
+    hold(lab.shells("idle") == 0, "a shell nobody asks ends by itself")
+
+
+def cuts(lab):
+    def ends(name):
+        pool = RunspacePool(lab.wsman("windows", reconnection_retries=0))
+        pool.open()
+        try:
+            run(pool, name)
+        except Exception as error:  # noqa: BLE001 - any, but in time
+            hold(True, f"{name}: {type(error).__name__}")
+        else:
+            hold(False, f"{name}: it seemed to complete")
+        return pool
+
+    pool = ends("Lose-Reply")
+    hold(lab.shells("windows") == 1, "a lost reply leaves the shell")
+    # Sealed for a connection that is gone, it would be no one's: another log-on closes it.
+    pool.connection = pool.shell.wsman = lab.wsman("windows")
+    pool.close()
+    hold(lab.shells("windows") == 0, "and it can be closed")
+    ends("Restart-Server")
+    hold(lab.shells("windows") == 0, "a restart leaves no shell")
+
+
+def disconnects(lab):
+    with lab.wsman("windows") as wsman:
+        pool = RunspacePool(wsman)
+        pool.open()
+        shell = PowerShell(pool)
+        shell.add_cmdlet("Start-Sleep").add_argument(1)
+        shell.begin_invoke()
+        pool.disconnect()
+        time.sleep(1.2)
+        pool.connect()
+        shell.connect()
+        hold(shell.output == ["slept"], f"output that waited for its client: {shell.output}")
+        pool.close()
+    hold(lab.shells("windows") == 0, "a shell that was left and found again is closed")
+
+
+def hostile(lab):
+    """Nothing a client sends takes the service down."""
+    import socket
+
+    port = lab.ports["windows"]
+    for garbage in (b"\x16\x03\x01\x02\x00\x01", b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", b"\0" * 70_000,
+                    b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"GET / HTTP/1.1\r\n\r\n" * 50):
+        with socket.create_connection(("localhost", port), 5) as one:
+            try:
+                one.sendall(garbage)
+                one.settimeout(1)
+                one.recv(1000)
+            except OSError:
+                pass
+    for header in ("Negotiate AAAA", "Negotiate " + "A" * 20_000, "Basic ????", "Kerberos YII=", "Nonsense", "NTLM TlRMTVNTUAADAAAA"):
+        answer = requests.post(f"http://localhost:{port}/wsman", headers={"Authorization": header}, data=b"x", timeout=5)
+        hold(answer.status_code == 401, f"the log-on {header[:20]!r}: {answer.status_code}")
+    half = [socket.create_connection(("localhost", port), 5) for _ in range(50)]
+    for one in half:
+        one.sendall(b"POST /wsman HTTP/1.1\r\nHost: ")
+    with lab.wsman("windows") as wsman, RunspacePool(wsman) as pool:
+        hold(run(pool, "Get-Door")[0] == ["Windows alice"], "the service lives beside hostile clients")
+    for one in half:
+        one.close()
+    identify = (
+        '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:wsmid="http://schemas.dmtf.org/wbem/wsman/'
+        'identity/1/wsmanidentity.xsd"><s:Header/><s:Body><wsmid:Identify/></s:Body></s:Envelope>'
+    )
+    answer = requests.post(
+        f"http://localhost:{port}/wsman", headers={"WSMANIDENTIFY": "unauthenticated"}, data=identify, timeout=5
+    )
+    hold("simulation" in answer.text, "it says that it is a simulation")
+
+
+def lab_itself(lab):
+    """The doors of a lab's own server, TLS and all, with the world behind them."""
+
+    def wsman(at, port, auth, ssl, user="admin", **options):
+        host, number = lab.ports[f"{at}-{port}"].rsplit(":", 1)
+        path = "wsman" if port == 5985 else "PowerShell/"
+        return WSMan(
+            host, port=int(number), ssl=ssl, cert_validation=False, path=path, username=user, password=PASSWORD_OF_LAB,
+            auth=auth, negotiate_service="HTTP", operation_timeout=10, read_timeout=20, **options,
+        )
+
+    for words, at in (
+        ("over 80, sealed", wsman("lab", 80, "ntlm", False)),
+        ("over 443, Basic", wsman("lab", 443, "basic", True)),
+        ("over 443, Negotiate", wsman("lab", 443, "ntlm", True)),
+    ):
+        with at, RunspacePool(at, configuration_name=EXCHANGE) as pool:
+            out, shell = run(pool, "Get-ExchangeServer")
+            names = [one.adapted_properties.get("Name") or one.extended_properties.get("Name") for one in out]
+            hold(names == ["EX1"], f"Get-ExchangeServer {words}: {names}")
+            shell = PowerShell(pool)
+            shell.add_cmdlet("Get-ExchangeServer").add_parameter("NoSuch", 1)
+            shell.invoke()
+            hold(shell.streams.error[-1].fq_error.startswith("NamedParameterNotFound"), f"an unknown parameter {words}")
+    with wsman("lab", 5985, "ntlm", False) as at, RunspacePool(at) as pool:
+        shell = PowerShell(pool)
+        shell.add_script("Get-Process")
+        shell.invoke()
+        hold(bool(shell.streams.error), "any other script is refused by the Windows endpoint")
+    hold(lab.shells("lab") == 0, "no shell of the lab is left")
+    try:
+        with wsman("dead", 80, "ntlm", False) as at, RunspacePool(at, configuration_name=EXCHANGE):
+            hold(False, "a dead back end let a shell open")
+    except Exception as error:  # noqa: BLE001 - its words are looked at
+        hold("500" in str(error) or "Cafe-SendFailure" in str(error), f"the front end's words: {error}")
+    answer = requests.post(f"http://{lab.ports['dead-80']}/PowerShell/", timeout=5)
+    hold(answer.status_code == 500 and "Cafe-SendFailure" in answer.text, f"the front end's text: {answer.text[:200]}")
+
+
+PASSWORD_OF_LAB = "Simulated-1"
+
+
+def own_tests(lab):
+    """pypsrp's own tests of a live server, as they are; the fixture that names the server's ways in is ours: its list asks
+    for CredSSP, which nobody here offers."""
+    folder = Path(sys.argv[3])
+    conftest = folder / "conftest.py"
+    conftest.write_text(
+        "import pytest\nfrom pypsrp.wsman import WSMan\n"
+        f"PORT = {lab.ports['windows']}\nCLEAR = {lab.ports['clear']}\n"
+        "def ways():\n"
+        f"    one = dict(username={USER!r}, password={PASSWORD!r}, ssl=False)\n"
+        "    yield WSMan('localhost', port=PORT, auth='negotiate', **one)\n"
+        "    yield WSMan('localhost', port=PORT, auth='ntlm', **one)\n"
+        "    yield WSMan('localhost', port=CLEAR, auth='basic', encryption='never', **one)\n"
+        "@pytest.fixture\ndef ways_of_judge():\n    return list(ways())\n"
+    )
+    source = (folder / "test_integration.py").read_text()
+    # The fixture of the same name in a module wins over a conftest's.
+    before, _, after = source.partition("class TestPowerShellFunctional")
+    imports = before.split("@pytest.fixture")[0]
+    fixture = "@pytest.fixture\ndef functional_transports(ways_of_judge):\n    return ways_of_judge\n\n\n"
+    (folder / "test_here.py").write_text(imports + fixture + "class TestPowerShellFunctional" + after)
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_here.py", "-k", "test_psrp and not jea"],
+        cwd=folder, capture_output=True, text=True, timeout=120,
+    )
+    hold(result.returncode == 0 and "1 passed" in result.stdout, f"pypsrp's own test_psrp: {result.stdout[-3000:]}")
+    hold(lab.shells("windows") == 0, "pypsrp's own test leaves no shell")
+
+
+def main():
+    lab = Lab(sys.argv[1])
+    # A hang is a failure, not a wait.
+    alarm = threading.Timer(240, lambda: (print("the judge waited for 240 s:", failures, checked[-1:]), os._exit(1)))
+    alarm.daemon = True
+    alarm.start()
+    ways = (("exchange", "ntlm"), ("exchange", "kerberos"), ("kerberos", "kerberos"), ("windows", "ntlm"), ("windows", "kerberos"))
+    for name, auth in ways:
+        everything(lab, name, auth)
+    for work in (prompts, refusals, cuts, disconnects, hostile, lab_itself, own_tests):
+        try:
+            work(lab)
+        except Exception:  # noqa: BLE001 - the others are still looked at
+            hold(False, f"{work.__name__}: {traceback.format_exc()}")
+    hold(lab.process.poll() is None, "the lab runs to the end")
+    lab.process.stdin.close()
+    lab.process.wait(10)
+    kdc.stdin.close()
+    kdc.wait(10)
+    if failures:
+        print("\n".join(failures))
+        sys.exit(1)
+    print(f"{len(checked)} statements held by pypsrp")
+
+
+main()
