@@ -6,6 +6,7 @@ mod decode;
 mod judge;
 mod lab;
 mod probe;
+mod wire;
 
 use clap::{Args, Subcommand};
 
@@ -29,6 +30,8 @@ enum Bench {
     Lab(lab::LabArgs),
     /// Look at 1,000 endpoints beside sslyze, blackbox_exporter and openssl
     Probe(probe::ProbeArgs),
+    /// Open sessions with 20 servers beside pypsrp, sealed, and take large answers
+    Wire(wire::WireArgs),
 }
 
 pub(crate) fn run(args: &BenchArgs) -> Result {
@@ -41,6 +44,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result {
         Bench::Judge(args) => judge::run(args),
         Bench::Lab(args) => lab::run(args),
         Bench::Probe(args) => probe::run(args),
+        Bench::Wire(args) => wire::run(args),
     }
 }
 
