@@ -12,6 +12,8 @@
 pub mod call;
 pub mod certificate;
 mod cmdlets;
+pub mod connect_file;
+pub mod control;
 pub mod net;
 pub mod organisation;
 pub mod presets;

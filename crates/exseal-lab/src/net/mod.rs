@@ -98,7 +98,8 @@ impl Running {
         Ok(Self { shared, keeper })
     }
 
-    /// Where the servers listen now, by server, side and port.
+    /// Where the servers listen now, by server, side and port. Not to be asked while the world is held: whoever opens
+    /// ports looks at it.
     #[must_use]
     pub fn addresses(&self) -> Vec<Address> {
         let open = lock(&self.shared.open);
@@ -238,14 +239,19 @@ impl Shared {
                 .get(&(key.server.clone(), key.side))
                 .copied()
                 .unwrap_or(std::net::Ipv4Addr::LOCALHOST.into());
-            SocketAddr::new(
-                ip,
-                if self.ports == Ports::Standard {
-                    key.port
-                } else {
-                    0
-                },
-            )
+            // One map of ports stands for both sides of a server, where each has an address of its own.
+            let outside = known
+                .get(&Key {
+                    side: Side::Outside,
+                    ..key.clone()
+                })
+                .filter(|outside| outside.ip() != ip)
+                .map(SocketAddr::port);
+            let port = match self.ports {
+                Ports::Standard => key.port,
+                Ports::Mapped => outside.unwrap_or(0),
+            };
+            SocketAddr::new(ip, port)
         });
         let refused = |source| StartError::Listen {
             server: key.server.to_string(),

@@ -10,6 +10,7 @@ mod discover;
 mod explain;
 mod forecast;
 mod inspect;
+mod lab;
 mod probe;
 mod report;
 mod schema;
@@ -83,6 +84,7 @@ enum Command {
     Forecast(forecast::ForecastArgs),
     Diff(diff::DiffArgs),
     Report(report::ReportArgs),
+    Lab(lab::LabArgs),
     Demo(demo::DemoArgs),
     Explain(explain::ExplainArgs),
     Checks(checks::ChecksArgs),
@@ -105,6 +107,7 @@ impl Command {
             Self::Forecast(_) => info_span!("forecast"),
             Self::Diff(_) => info_span!("diff"),
             Self::Report(_) => info_span!("report"),
+            Self::Lab(_) => info_span!("lab"),
             Self::Demo(_) => info_span!("demo"),
             Self::Explain(_) => info_span!("explain"),
             Self::Checks(_) => info_span!("checks"),
@@ -143,6 +146,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Forecast(args) => forecast::run(&context, args),
         Command::Diff(args) => diff::run(&context, args),
         Command::Report(args) => report::run(&context, args),
+        Command::Lab(args) => lab::run(&context, args),
         Command::Demo(args) => demo::run(&context, args),
         Command::Explain(args) => explain::run(&context, args),
         Command::Checks(args) => checks::run(&context, args),

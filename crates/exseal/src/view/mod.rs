@@ -7,6 +7,7 @@ pub(crate) mod discover;
 pub(crate) mod forecast;
 pub(crate) mod inspect;
 mod inspect_schema;
+pub(crate) mod lab;
 pub(crate) mod matrix;
 pub(crate) mod page;
 pub(crate) mod paint;

@@ -8,6 +8,7 @@
 )]
 
 mod conform;
+mod lab;
 mod manners;
 mod outputs;
 mod probe;

@@ -1,0 +1,121 @@
+//! `connect.toml`: where a lab's names and ports are, for every program that reads such a file.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use base64::Engine as _;
+use serde::Serialize;
+
+use crate::net::{Address, Side};
+use crate::world::World;
+
+/// The first line of every file a lab writes: nothing else is ever overwritten.
+pub const FIRST_LINE: &str = "# written by exseal lab: where a simulated organisation is";
+
+#[derive(Serialize)]
+struct File {
+    ca: String,
+    user: String,
+    servers: BTreeMap<String, Place>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    names: BTreeMap<String, Place>,
+}
+
+#[derive(Clone, Serialize)]
+struct Place {
+    address: IpAddr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own_loopback: Option<IpAddr>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    ports: BTreeMap<String, u16>,
+}
+
+/// A certificate as PEM.
+fn pem(der: &[u8]) -> String {
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    let mut out = String::from("-----BEGIN CERTIFICATE-----\n");
+    let mut rest = text.as_str();
+    while let Some((line, behind)) = rest.split_at_checked(64) {
+        out.push_str(line);
+        out.push('\n');
+        rest = behind;
+    }
+    if !rest.is_empty() {
+        out.push_str(rest);
+        out.push('\n');
+    }
+    out.push_str("-----END CERTIFICATE-----\n");
+    out
+}
+
+/// The NetBIOS name of a domain: its first label.
+#[must_use]
+pub fn net_bios(domain: &str) -> String {
+    domain.split('.').next().unwrap_or(domain).to_uppercase()
+}
+
+/// The file's text: the servers, the published names (they lead to the first mailbox server), the simulation's roots and
+/// its first user. Nothing of it is a secret.
+///
+/// A server's own 127.0.0.1 is in it only where its ports are those of the server's outside address; one map of ports
+/// stands for both.
+///
+/// # Errors
+///
+/// The text of TOML's writer, which has no reason to refuse.
+pub fn text(world: &World, addresses: &[Address]) -> Result<String, String> {
+    let mut servers = BTreeMap::new();
+    let mut first = None;
+    for server in world.servers() {
+        let mut outside = BTreeMap::new();
+        let mut inside = BTreeMap::new();
+        let mut places = (None, None);
+        for address in addresses.iter().filter(|own| own.server == server.name) {
+            let (place, ports) = match address.side {
+                Side::Outside => (&mut places.0, &mut outside),
+                Side::OwnLoopback => (&mut places.1, &mut inside),
+            };
+            *place = Some(address.socket.ip());
+            ports.insert(address.port, address.socket.port());
+        }
+        let Some(ip) = places.0 else { continue };
+        let agree = inside.iter().all(|(port, to)| outside.get(port) == Some(to));
+        let place = Place {
+            address: ip,
+            own_loopback: places.1.filter(|own| agree && *own != ip),
+            ports: outside
+                .into_iter()
+                .filter(|(port, to)| port != to)
+                .map(|(port, to)| (port.to_string(), to))
+                .collect(),
+        };
+        if server.role == crate::organisation::Role::Mailbox && first.is_none() {
+            first = Some(Place {
+                own_loopback: None,
+                ..place.clone()
+            });
+        }
+        servers.insert(server.fqdn.to_lowercase(), place);
+    }
+    let mut names = BTreeMap::new();
+    if let (Some(namespace), Some(place)) = (world.namespace(), first) {
+        let domain = namespace.split_once('.').map_or(namespace, |(_, domain)| domain);
+        for name in [
+            namespace.to_lowercase(),
+            format!("autodiscover.{}", domain.to_lowercase()),
+        ] {
+            if !servers.contains_key(&name) {
+                names.insert(name, place.clone());
+            }
+        }
+    }
+    let user = world.users().first().map_or("admin", |user| user.name.as_str());
+    let file = File {
+        ca: world.roots().iter().map(|root| pem(root)).collect(),
+        user: format!("{}\\{user}", net_bios(world.domain())),
+        servers,
+        names,
+    };
+    let body = toml::to_string(&file).map_err(|error| error.to_string())?;
+    Ok(format!("{FIRST_LINE}\n\n{body}"))
+}
