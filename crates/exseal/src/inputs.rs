@@ -9,6 +9,7 @@ use clap::Args;
 use exseal_engine::Policy;
 use exseal_exchange::Secret;
 use exseal_exchange::files::{self, Given, Options, Reading};
+use exseal_exchange::live::Account;
 use exseal_model::Inventory;
 use jiff::Timestamp;
 
@@ -131,6 +132,72 @@ impl Passwords {
     }
 }
 
+/// Who logs on, and by what.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Users {
+    /// Log on by this name and a password instead of as whoever runs exseal; of several, each server is asked by the one
+    /// of its realm
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    user: Vec<String>,
+
+    /// Prove it by the keys of this keytab instead of a password (Kerberos; --user as name@REALM)
+    #[arg(long, value_name = "FILE", requires = "user")]
+    keytab: Option<PathBuf>,
+}
+
+/// Someone to log on as.
+pub(crate) struct LogOn {
+    pub(crate) user: String,
+    /// None: by a keytab.
+    pub(crate) password: Option<Secret>,
+    pub(crate) account: Account,
+}
+
+impl Users {
+    /// Whether anybody was named.
+    pub(crate) const fn is_given(&self) -> bool {
+        !self.user.is_empty()
+    }
+
+    /// Those that were named, else the one `connect.toml` names; passwords are asked for in their order.
+    ///
+    /// # Errors
+    ///
+    /// A password is missing, the keytab cannot be read, or a name is none.
+    pub(crate) fn log_on(
+        &self,
+        connect: Option<&str>,
+        passwords: &Passwords,
+    ) -> Result<Vec<LogOn>, CommandError> {
+        let keytab = match &self.keytab {
+            None => None,
+            Some(path) => Some(std::fs::read(path).map_err(|error| {
+                CommandError::usage(format!("cannot read the keytab {}: {error}", path.display()))
+            })?),
+        };
+        let named = self.user.iter().map(String::as_str);
+        let named: Vec<&str> = named.chain(connect.filter(|_| self.user.is_empty())).collect();
+        named
+            .into_iter()
+            .map(|user| {
+                let (password, account) = match &keytab {
+                    Some(keytab) => (None, Account::with_keytab(user, keytab)),
+                    None => {
+                        let password = passwords.of_user(user)?;
+                        let account = Account::with_password(user, &password);
+                        (Some(password), account)
+                    }
+                };
+                Ok(LogOn {
+                    user: user.to_owned(),
+                    password,
+                    account: account.map_err(CommandError::usage)?,
+                })
+            })
+            .collect()
+    }
+}
+
 fn first_line(reader: &mut dyn std::io::Read) -> Option<Secret> {
     let mut line = Vec::new();
     let mut byte = [0];
@@ -199,6 +266,12 @@ impl LiveSources {
     pub(crate) fn inventory(&self, context: &Context, at: Timestamp) -> Result<Inventory, CommandError> {
         let given: Vec<Given> = self.from.iter().map(|from| from.0.clone()).collect();
         if !self.live.live {
+            if self.live.users.is_given() {
+                return Err(
+                    CommandError::usage("expected --live with --user or --keytab, found none")
+                        .hint("files are read as whoever runs exseal"),
+                );
+            }
             return inventory(&given, &self.passwords, context);
         }
         let mut all = crate::live::look(&self.live, &self.passwords, context, at)?;

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 
 pub use cmdlets::{organisation, server, servers};
 pub use helper::{MODULE, helper, load};
-pub use session::{Bounds, Door, Shut, Visit, Visitor, in_words};
+pub use session::{Account, Bounds, Door, Shut, Visit, Visitor, in_words};
 
 /// A PowerShell that runs pipelines one after the other.
 pub trait Shell: Send {

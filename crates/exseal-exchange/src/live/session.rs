@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exseal_gss::{Credential, Password, Scheme, UserName};
+use exseal_gss::{Credential, Keytab, Password, Scheme, UserName};
 use exseal_psrp::message::Pipeline;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -23,40 +23,82 @@ pub enum Door {
     Server,
 }
 
+/// Someone to log on as, with what proves it.
+#[derive(Clone, Debug)]
+pub struct Account {
+    user: UserName,
+    credential: Credential,
+}
+
+impl Account {
+    /// By a password.
+    ///
+    /// # Errors
+    ///
+    /// In words: the name is none.
+    pub fn with_password(user: &str, password: &Secret) -> Result<Self, String> {
+        let user = UserName::parse(user).map_err(|error| in_words(&error))?;
+        let credential = Credential::Password {
+            user: user.clone(),
+            password: Password::new(password.expose().to_owned()),
+        };
+        Ok(Self { user, credential })
+    }
+
+    /// By the keys of a keytab, as MIT's and Windows' tools write it: Kerberos alone. `user` is `name@REALM`.
+    ///
+    /// # Errors
+    ///
+    /// In words: the name is none or has no realm, or the bytes are no keytab.
+    pub fn with_keytab(user: &str, keytab: &[u8]) -> Result<Self, String> {
+        let user = UserName::parse(user).map_err(|error| in_words(&error))?;
+        if !user.is_upn {
+            return Err(format!(
+                "expected a user as name@REALM for a keytab, found {user}"
+            ));
+        }
+        let keytab = Keytab::parse(keytab).map_err(|error| in_words(&error))?;
+        let credential = Credential::Keytab {
+            user: user.clone(),
+            keytab,
+        };
+        Ok(Self { user, credential })
+    }
+
+    /// How well the account's realm or domain fits a server's DNS name: the length of what fits, 0 for nothing.
+    fn fits(&self, host: &str) -> usize {
+        let Some(own) = self.user.domain.as_deref() else {
+            return 0;
+        };
+        let (own, host) = (own.to_ascii_lowercase(), host.to_ascii_lowercase());
+        let Some((_, domain)) = host.split_once('.') else {
+            return 0;
+        };
+        let is_within = domain == own || domain.ends_with(&format!(".{own}"));
+        // A NetBIOS domain is as a rule the first label of the DNS one.
+        let is_short = !own.contains('.') && domain.split('.').next() == Some(&own);
+        if is_within || is_short { own.len() } else { 0 }
+    }
+}
+
 /// As whom, and how, all servers are asked.
 #[derive(Clone, Debug)]
 pub struct Visitor {
-    log_on: LogOn,
+    accounts: Vec<Account>,
     kdc: Kdc,
     trust: Option<Arc<rustls::ClientConfig>>,
     connect: Connect,
 }
 
 impl Visitor {
-    /// Whoever runs this program, or a user with a password; where things are as `connect` says.
+    /// Whoever runs this program where there are no accounts; else, for each server, the account whose realm fits its
+    /// domain best, and the first where none does. Where things are is as `connect` says.
     ///
     /// # Errors
     ///
-    /// In words: the name is none, or TLS has no root to trust.
-    pub fn new(connect: Connect, user: Option<(&str, &Secret)>) -> Result<Self, String> {
-        let credential = match user {
-            None => Credential::LogonSession,
-            Some((user, password)) => Credential::Password {
-                user: UserName::parse(user).map_err(|error| in_words(&error))?,
-                password: Password::new(password.expose().to_owned()),
-            },
-        };
+    /// In words: TLS has no root to trust.
+    pub fn new(connect: Connect, accounts: Vec<Account>) -> Result<Self, String> {
         let mut trust = None;
-        let log_on = match connect.scheme {
-            None => LogOn::Best(credential),
-            Some(LogOnScheme::Negotiate) => LogOn::With(Scheme::Negotiate, credential),
-            Some(LogOnScheme::Ntlm) => LogOn::With(Scheme::Ntlm, credential),
-            Some(LogOnScheme::Kerberos) => LogOn::With(Scheme::Kerberos, credential),
-            Some(LogOnScheme::Basic) => LogOn::Basic {
-                credential,
-                even_in_clear_text: connect.allow_basic_over_http,
-            },
-        };
         let is_basic = connect.scheme == Some(LogOnScheme::Basic);
         if connect.https || connect.pin.is_some() || (is_basic && !connect.allow_basic_over_http) {
             let whom = Trust {
@@ -72,11 +114,31 @@ impl Visitor {
             kdc.port = place.port(kdc.port);
         }
         Ok(Self {
-            log_on,
+            accounts,
             kdc,
             trust,
             connect,
         })
+    }
+
+    fn log_on(&self, host: &str) -> LogOn {
+        // Of those that fit equally well the first: `max_by_key` would take the last.
+        let best = self
+            .accounts
+            .iter()
+            .rev()
+            .max_by_key(|account| account.fits(host));
+        let credential = best.map_or(Credential::LogonSession, |account| account.credential.clone());
+        match self.connect.scheme {
+            None => LogOn::Best(credential),
+            Some(LogOnScheme::Negotiate) => LogOn::With(Scheme::Negotiate, credential),
+            Some(LogOnScheme::Ntlm) => LogOn::With(Scheme::Ntlm, credential),
+            Some(LogOnScheme::Kerberos) => LogOn::With(Scheme::Kerberos, credential),
+            Some(LogOnScheme::Basic) => LogOn::Basic {
+                credential,
+                even_in_clear_text: self.connect.allow_basic_over_http,
+            },
+        }
     }
 
     /// Where things are.
@@ -89,8 +151,8 @@ impl Visitor {
     #[must_use]
     pub fn endpoint(&self, door: Door, host: &str) -> Endpoint {
         let mut endpoint = match door {
-            Door::Exchange => Endpoint::exchange(host, self.log_on.clone()),
-            Door::Server => Endpoint::server(host, self.log_on.clone()),
+            Door::Exchange => Endpoint::exchange(host, self.log_on(host)),
+            Door::Server => Endpoint::server(host, self.log_on(host)),
         };
         if let Some(trust) = &self.trust {
             endpoint = endpoint.over_tls(Arc::clone(trust));
@@ -239,4 +301,53 @@ pub fn in_words(error: &dyn Error) -> String {
         source = cause.source();
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn visitor(users: &[&str]) -> Visitor {
+        let accounts = users
+            .iter()
+            .map(|user| Account::with_password(user, &Secret::new("pw")).unwrap())
+            .collect();
+        Visitor::new(Connect::default(), accounts).unwrap()
+    }
+
+    fn asked(visitor: &Visitor, host: &str) -> String {
+        visitor
+            .endpoint(Door::Exchange, host)
+            .log_on
+            .credential()
+            .describe()
+    }
+
+    #[test]
+    fn each_server_is_asked_by_the_account_of_its_realm_and_by_the_first_where_none_is() {
+        let both = visitor(&["a@contoso.com", r"FABRIKAM\b", "c@emea.contoso.com"]);
+        assert_eq!(asked(&both, "ex1.contoso.com"), "the password of a@contoso.com");
+        assert_eq!(
+            asked(&both, "EX2.EMEA.contoso.com"),
+            "the password of c@emea.contoso.com"
+        );
+        assert_eq!(
+            asked(&both, "ex1.apac.contoso.com"),
+            "the password of a@contoso.com"
+        );
+        assert_eq!(asked(&both, "ex1.fabrikam.com"), r"the password of FABRIKAM\b");
+        assert_eq!(
+            asked(&both, "ex1.notcontoso.com"),
+            "the password of a@contoso.com"
+        );
+        assert_eq!(asked(&both, "ex1"), "the password of a@contoso.com");
+        assert_eq!(asked(&visitor(&[]), "ex1.contoso.com"), "the log-on session");
+    }
+
+    #[test]
+    fn a_keytab_wants_a_realm_and_is_read_before_anything_is_sent() {
+        let wrong = |user: &str, bytes: &[u8]| Account::with_keytab(user, bytes).unwrap_err();
+        assert!(wrong(r"LAB\alice", b"").contains("name@REALM"));
+        assert!(!wrong("alice@LAB", b"none").is_empty());
+    }
 }

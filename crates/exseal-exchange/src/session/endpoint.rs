@@ -49,7 +49,7 @@ pub enum LogOn {
 }
 
 impl LogOn {
-    pub(super) fn credential(&self) -> &Credential {
+    pub(crate) fn credential(&self) -> &Credential {
         match self {
             Self::Best(credential) | Self::With(_, credential) | Self::Basic { credential, .. } => credential,
         }

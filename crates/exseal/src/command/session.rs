@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Outcome, print, print_json};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::inputs::Passwords;
+use crate::inputs::{Passwords, Users};
 use crate::view::session::{Checked, Executed, Way, table};
 
 /// Open a session with a server's PowerShell: run one cmdlet, or say which ways in work
@@ -101,9 +101,8 @@ struct WayArgs {
     #[arg(long, value_name = "HOST")]
     server: Option<String>,
 
-    /// Log on by this name and a password instead of as whoever runs exseal
-    #[arg(long, value_name = "NAME")]
-    user: Option<String>,
+    #[command(flatten)]
+    users: Users,
 
     #[command(flatten)]
     passwords: Passwords,
@@ -137,7 +136,7 @@ struct Ways {
 }
 
 impl WayArgs {
-    /// `needs_user`: whether some way leads over the network, where a user's password is needed.
+    /// `is_remote`: whether some way leads over the network, where somebody has to log on.
     fn ways(&self, is_remote: bool) -> Result<Ways, CommandError> {
         let mut connect = match &self.connect {
             None => Connect::default(),
@@ -159,14 +158,13 @@ impl WayArgs {
             .server
             .as_deref()
             .map(|name| connect.server(name).unwrap_or(name).to_owned());
-        let user = self.user.clone().or_else(|| connect.user.clone());
-        let user = user.filter(|_| is_remote);
-        let password = user
-            .as_deref()
-            .map(|user| self.passwords.of_user(user))
-            .transpose()?;
-        let who = user.as_deref().zip(password.as_ref());
-        let visitor = Visitor::new(connect, who).map_err(CommandError::usage)?;
+        let people = if is_remote {
+            self.users.log_on(connect.user.as_deref(), &self.passwords)?
+        } else {
+            Vec::new()
+        };
+        let accounts = people.into_iter().map(|person| person.account).collect();
+        let visitor = Visitor::new(connect, accounts).map_err(CommandError::usage)?;
         Ok(Ways { visitor, host })
     }
 

@@ -11,6 +11,7 @@ use exseal_exchange::directory::{self, Credentials, Protection, Root, Target};
 use exseal_model::Channel;
 
 use crate::command_error::CommandError;
+use crate::inputs::Users;
 
 /// The heading of options of a live look.
 const HEADING: &str = "Looking at a live organisation";
@@ -34,9 +35,8 @@ pub(crate) struct LiveArgs {
     #[arg(long, value_name = "SERVER", num_args = 1.., requires = "live", help_heading = HEADING)]
     pub(crate) server: Vec<String>,
 
-    /// Log on by this name and a password instead of as whoever runs exseal
-    #[arg(long, value_name = "NAME", requires = "live", help_heading = HEADING)]
-    pub(crate) user: Option<String>,
+    #[command(flatten, next_help_heading = HEADING)]
+    pub(crate) users: Users,
 
     /// Roots to trust instead of the system's, as PEM
     #[arg(long, value_name = "FILE", requires = "live", help_heading = HEADING)]

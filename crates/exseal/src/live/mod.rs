@@ -59,12 +59,15 @@ pub(crate) fn look(
     at: Timestamp,
 ) -> Result<Vec<Inventory>, CommandError> {
     let connect = args.connect()?;
-    let user = args.user.clone().or_else(|| connect.user.clone());
-    let password = user.as_deref().map(|user| passwords.of_user(user)).transpose()?;
-    let who = user.as_deref().zip(password.as_ref());
+    let people = args.users.log_on(connect.user.as_deref(), passwords)?;
+    // The directory is asked by the first: it is one forest's.
+    let who = people
+        .first()
+        .and_then(|first| Some((first.user.as_str(), first.password.as_ref()?)));
     let here = host::this_exchange_server();
     let directory = args.directory(&connect, who, here.is_some())?;
-    let visitor = Visitor::new(connect, who).map_err(CommandError::usage)?;
+    let accounts = people.iter().map(|person| person.account.clone()).collect();
+    let visitor = Visitor::new(connect, accounts).map_err(CommandError::usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

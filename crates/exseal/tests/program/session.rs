@@ -301,6 +301,22 @@ fn words_that_are_no_cmdlet_are_refused_before_anything_is_sent() {
     let output = told(&["session", "exec", "--", "Get-X"], "");
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("--server"));
+    let output = told(&["discover", "--from", "examples", "--user", "a@b"], "");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--live"));
+    let wants = [
+        "session",
+        "check",
+        "--server",
+        "ex1",
+        "--user",
+        "a@b",
+        "--keytab",
+        "no/such/file",
+    ];
+    let output = told(&wants, "");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("cannot read the keytab"));
     let output = told(&["session", "check", "--server", "ex1", "--pin", "abc"], "");
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("64 hex digits"));
