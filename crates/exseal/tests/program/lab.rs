@@ -220,6 +220,22 @@ fn a_lab_ends_with_its_standard_input_and_leaves_nothing() {
     let mut running = start(folder, &["own.toml"]);
     assert_eq!(running.started["name"], "own");
 
+    // The door of PowerShell asks who one is, and not for nothing.
+    let socket = format!(
+        "{}:{}",
+        running.started["servers"][0]["address"].as_str().unwrap(),
+        port(&running, 5985)
+    );
+    let mut stream = std::net::TcpStream::connect(socket).unwrap();
+    std::io::Write::write_all(
+        &mut stream,
+        b"POST /wsman HTTP/1.1\r\nHost: s1.tiny.lab:5985\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    )
+    .unwrap();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).unwrap();
+    assert!(said.starts_with("HTTP/1.1 401"), "{said}");
+
     drop(running.process.stdin.take());
 
     assert!(running.process.wait().unwrap().success());

@@ -11,6 +11,7 @@ use exseal_lab::control::{self, Control};
 use exseal_lab::net::{Options, Ports, Running, StartError};
 use exseal_lab::organisation::Organisation;
 use exseal_lab::presets;
+use exseal_lab::remoting::{Doors, Guard, OfWorld, Service};
 use exseal_lab::world::World;
 use jiff::{SignedDuration, Timestamp};
 
@@ -279,6 +280,10 @@ impl RunArgs {
                 ports,
                 first: std::net::Ipv4Addr::new(127, block, 0, 1).into(),
                 said: self.say.clone(),
+                remoting: Some(Arc::new(Doors(Service::new(
+                    Arc::new(OfWorld(Arc::clone(world))),
+                    Guard::default(),
+                )))),
                 ..Options::default()
             };
             if options.one_address {
