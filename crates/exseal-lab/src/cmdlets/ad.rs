@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::object::{PsObject, PsValue};
 use super::payload;
 use super::run::Run;
+use super::select::matches;
 use crate::world::World;
 use crate::world::directory::Key;
 
@@ -31,7 +32,7 @@ pub(crate) struct AdObject {
 }
 
 /// The distinguished name of a DNS name.
-fn of_dns(domain: &str) -> String {
+pub(crate) fn of_dns(domain: &str) -> String {
     domain
         .split('.')
         .map(|label| format!("DC={label}"))
@@ -98,6 +99,15 @@ impl AdObject {
         world.guid(&self.distinguished_name())
     }
 
+    /// Whether an -Identity means it: name, identity, distinguished name or GUID; `*` and `?` stand for other letters.
+    pub(crate) fn is(&self, world: &World, wanted: &str) -> bool {
+        let guid = wanted.trim_start_matches('{').trim_end_matches('}');
+        matches(wanted, &self.identity)
+            || matches(wanted, &self.name)
+            || wanted.eq_ignore_ascii_case(&self.distinguished_name())
+            || uuid::Uuid::try_parse(guid).is_ok_and(|guid| guid == self.guid(world))
+    }
+
     /// Adds the properties of these names to an object, in this order. Names it does not know are left out by no one:
     /// they are the caller's to write.
     pub(crate) fn add(&self, run: &Run<'_>, mut object: PsObject, names: &[&'static str]) -> PsObject {
@@ -107,7 +117,8 @@ impl AdObject {
         object
     }
 
-    fn value(&self, run: &Run<'_>, name: &str) -> PsValue {
+    /// One of them.
+    pub(crate) fn value(&self, run: &Run<'_>, name: &str) -> PsValue {
         let world = &*run.world;
         match name {
             "Name" => PsValue::text(&self.name),

@@ -110,7 +110,7 @@ pub(crate) fn display_build(server: &Server) -> [u32; 4] {
     [major, minor, cu, released.min(revision)]
 }
 
-fn server_version(server: &Server) -> PsValue {
+pub(crate) fn server_version(server: &Server) -> PsValue {
     let [major, minor, cu, revision] = display_build(server);
     let number = |part: u32| PsValue::Int(i32::try_from(part).unwrap_or(0));
     let mut object = PsObject::new(
@@ -350,32 +350,39 @@ fn shown(run: &Run<'_>, server: &Server) -> PsObject {
         ),
     )
     .with("ErrorReportingEnabled", PsValue::Bool(true))
-    .with("MitigationsEnabled", PsValue::Bool(true))
-    .with("StaticDomainControllers", none())
-    .with("StaticGlobalCatalogs", none())
-    .with("StaticConfigDomainController", PsValue::text(""))
-    .with("StaticExcludedDomainControllers", none())
-    .with("MonitoringGroup", PsValue::text(""))
-    .with(
-        "CurrentDomainControllers",
-        PsValue::texts(controllers.iter().cloned()),
-    )
-    .with(
-        "CurrentGlobalCatalogs",
-        PsValue::texts(controllers.iter().cloned()),
-    )
-    .with(
-        "CurrentConfigDomainController",
-        PsValue::text(controllers.first().cloned().unwrap_or_default()),
-    )
-    .with("ProductID", PsValue::text(""))
-    .with("IsExchangeTrialEdition", PsValue::Bool(true))
-    .with("IsExpiredExchangeTrialEdition", PsValue::Bool(true))
-    .with("MailboxProvisioningAttributes", PsValue::Null)
-    .with("RemainingTrialPeriod", time_span(0))
-    .with("MitigationsApplied", PsValue::Null)
-    .with("MitigationsBlocked", PsValue::Null)
-    .with("DataCollectionEnabled", PsValue::Bool(false));
+    .with("MitigationsEnabled", PsValue::Bool(true));
+    // Recorded on 15.1.2507.18, not on 15.2.986.5: with the updates of 2022 it came.
+    let object = if (server.build[1], server.build[2]) >= (2, 1118) || server.build[2] >= 2507 {
+        object.with("MitigationsAppliedTime", PsValue::Null)
+    } else {
+        object
+    };
+    let object = object
+        .with("StaticDomainControllers", none())
+        .with("StaticGlobalCatalogs", none())
+        .with("StaticConfigDomainController", PsValue::text(""))
+        .with("StaticExcludedDomainControllers", none())
+        .with("MonitoringGroup", PsValue::text(""))
+        .with(
+            "CurrentDomainControllers",
+            PsValue::texts(controllers.iter().cloned()),
+        )
+        .with(
+            "CurrentGlobalCatalogs",
+            PsValue::texts(controllers.iter().cloned()),
+        )
+        .with(
+            "CurrentConfigDomainController",
+            PsValue::text(controllers.first().cloned().unwrap_or_default()),
+        )
+        .with("ProductID", PsValue::text(""))
+        .with("IsExchangeTrialEdition", PsValue::Bool(true))
+        .with("IsExpiredExchangeTrialEdition", PsValue::Bool(true))
+        .with("MailboxProvisioningAttributes", PsValue::Null)
+        .with("RemainingTrialPeriod", time_span(0))
+        .with("MitigationsApplied", PsValue::Null)
+        .with("MitigationsBlocked", PsValue::Null)
+        .with("DataCollectionEnabled", PsValue::Bool(false));
     let mut object = own.add(
         run,
         object,

@@ -27,6 +27,7 @@
 //! cmdlet sees none of them. The words of -WhatIf go to the client's host, for which an
 //! [`Outcome`] has no record: they are left out, and nothing is done.
 
+mod accepted_domain;
 mod ad;
 mod argument;
 mod auth_config;
@@ -36,14 +37,26 @@ mod client_protocol;
 mod error;
 mod exchange_server;
 pub(crate) mod fault;
+mod health;
+mod hybrid;
+mod mailbox;
+mod oauth;
 mod object;
+mod organisation_config;
 mod payload;
+mod receive_connector;
 mod run;
 mod select;
+mod send_connector;
 mod serialise;
+mod setting_override;
+mod shapes;
 mod signing;
 mod table;
 mod transport_service;
+mod values;
+mod virtual_directory;
+mod writing;
 
 use std::time::Duration;
 
@@ -59,11 +72,21 @@ use table::{Access, Cmdlet};
 
 /// Every family's table.
 const FAMILIES: &[&[Cmdlet]] = &[
+    accepted_domain::CMDLETS,
     auth_config::CMDLETS,
     certificate::CMDLETS,
     client_protocol::CMDLETS,
     exchange_server::CMDLETS,
+    health::CMDLETS,
+    hybrid::CMDLETS,
+    mailbox::CMDLETS,
+    oauth::CMDLETS,
+    organisation_config::CMDLETS,
+    receive_connector::CMDLETS,
+    send_connector::CMDLETS,
+    setting_override::CMDLETS,
     transport_service::CMDLETS,
+    virtual_directory::CMDLETS,
 ];
 
 /// Questions that wait at once; the oldest goes when there are more.

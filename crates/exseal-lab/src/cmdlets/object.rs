@@ -28,6 +28,8 @@ pub(crate) enum Remoting {
     Adapted,
     /// All, as note properties: what Select-Object made.
     Notes,
+    /// All, as adapted properties but these, which are note properties.
+    Except(&'static [&'static str]),
     /// These only; the rest is in SerializationData.
     Only(&'static [&'static str]),
 }
@@ -40,6 +42,7 @@ pub(crate) enum PsValue {
     Bool(bool),
     Byte(u8),
     Int(i32),
+    Unsigned(u32),
     Long(i64),
     Double(f64),
     Bytes(Vec<u8>),
@@ -70,6 +73,8 @@ fn multi_valued_types(item: &str, assembly: &str) -> Vec<Cow<'static, str>> {
     ]
 }
 
+/// The assembly of System.Uri.
+pub(crate) const SYSTEM: &str = "System, Version=4.0.0.0, Culture=neutral, PublicKeyToken=b77a5c561934e089";
 pub(crate) const MSCORLIB: &str =
     "mscorlib, Version=4.0.0.0, Culture=neutral, PublicKeyToken=b77a5c561934e089";
 /// The assembly of most of Exchange's data types.
@@ -115,6 +120,7 @@ impl PsValue {
             Self::Bool(value) => if *value { "True" } else { "False" }.to_owned(),
             Self::Byte(number) => number.to_string(),
             Self::Int(number) => number.to_string(),
+            Self::Unsigned(number) => number.to_string(),
             Self::Long(number) => number.to_string(),
             Self::Double(number) => number.to_string(),
             Self::Bytes(bytes) => bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(" "),

@@ -58,8 +58,9 @@ fn top(object: &PsObject, document: &mut Document<'static>, door: &Door) -> Valu
     for (name, own) in &object.properties {
         let into = match object.remoting {
             Remoting::Notes => &mut extended,
+            Remoting::Except(names) if names.iter().any(|note| note == name) => &mut extended,
             Remoting::Only(names) if !local && !names.iter().any(|kept| kept == name) => continue,
-            Remoting::Adapted | Remoting::Only(_) => &mut adapted,
+            Remoting::Adapted | Remoting::Except(_) | Remoting::Only(_) => &mut adapted,
         };
         let known: Vec<Property<'static>> = into.clone();
         let value = value(own, document, door, &known);
@@ -86,16 +87,17 @@ fn top(object: &PsObject, document: &mut Document<'static>, door: &Door) -> Valu
 
 fn inner(object: &PsObject, document: &mut Document<'static>, door: &Door) -> Value<'static> {
     let mut properties: Vec<Property<'static>> = Vec::new();
+    let mut extended: Vec<Property<'static>> = Vec::new();
     for (name, own) in &object.properties {
         let value = value(own, document, door, &properties.clone());
-        properties.push(property(name, value));
+        let note = match object.remoting {
+            Remoting::Notes => true,
+            Remoting::Except(names) => names.iter().any(|note| note == name),
+            Remoting::Adapted | Remoting::Only(_) => false,
+        };
+        let into = if note { &mut extended } else { &mut properties };
+        into.push(property(name, value));
     }
-    let notes = object.remoting == Remoting::Notes;
-    let mut extended = if notes {
-        std::mem::take(&mut properties)
-    } else {
-        Vec::new()
-    };
     extended.extend(door.payload(object));
     let types = type_names(document, &object.types);
     document.add(Object {
@@ -119,6 +121,7 @@ fn value(
         PsValue::Bool(own) => Value::Bool(*own),
         PsValue::Byte(own) => Value::U8(*own),
         PsValue::Int(own) => Value::I32(*own),
+        PsValue::Unsigned(own) => Value::U32(*own),
         PsValue::Long(own) => Value::I64(*own),
         PsValue::Double(own) => Value::F64(*own),
         PsValue::Bytes(own) => Value::Bytes(own.clone()),

@@ -399,6 +399,7 @@ impl Builder<'_> {
             app_pools: BTreeMap::new(),
             services: services::installed(recipe.role, recipe.version),
             components: recipe.components.clone(),
+            component_requests: BTreeMap::new(),
             registry: self.registry(recipe, &local),
             tasks: recipe.tasks.clone(),
             queues: recipe.queues.clone(),
@@ -804,6 +805,14 @@ impl Builder<'_> {
             .external
             .clone()
             .or_else(|| self.organisation.namespace.clone());
+        let point = directory::ServicePoint {
+            uri: format!("https://{internal}/Autodiscover/Autodiscover.xml"),
+        };
+        self.directory.found(
+            Key::ServicePoint(name.clone()),
+            Object::ServicePoint(point),
+            server.installed,
+        );
         for (directory, path) in VIRTUAL_DIRECTORIES {
             let url = |host: &str| {
                 if *directory == "PowerShell" {
@@ -882,6 +891,13 @@ impl Builder<'_> {
                 plain(format!("Client Frontend {short}"), true, 587, 15, 2),
             ]
         };
+        // Setup writes this one's addresses the other way round (recorded).
+        if let Some(hub) = connectors
+            .iter_mut()
+            .find(|own| own.name == format!("Default {short}"))
+        {
+            hub.bindings.reverse();
+        }
         for own in &recipe.receive_connectors {
             let place = format!("server {short:?}, receive_connector {:?}", own.name);
             if own.name.is_empty() {

@@ -132,6 +132,13 @@ pub struct VirtualDirectory {
     pub basic: bool,
 }
 
+/// The Autodiscover service connection point of a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServicePoint {
+    /// AutoDiscoverServiceInternalUri; empty: none.
+    pub uri: String,
+}
+
 /// An accepted domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AcceptedDomain {
@@ -230,6 +237,8 @@ pub enum Key {
     Protocol(ServerName, ClientProtocol),
     /// A virtual directory, name in lower case.
     VirtualDirectory(ServerName, String),
+    /// The Autodiscover service connection point of a server.
+    ServicePoint(ServerName),
     /// An accepted domain, in lower case.
     AcceptedDomain(String),
     /// The hybrid configuration.
@@ -259,6 +268,8 @@ pub enum Object {
     Protocol(ProtocolSettings),
     /// A virtual directory.
     VirtualDirectory(VirtualDirectory),
+    /// A service connection point.
+    ServicePoint(ServicePoint),
     /// An accepted domain.
     AcceptedDomain(AcceptedDomain),
     /// The hybrid configuration.
@@ -435,6 +446,8 @@ typed! {
     /// A virtual directory.
     virtual_directory(server: &ServerName, name: &str) -> VirtualDirectory,
         Key::VirtualDirectory(server.clone(), name.to_lowercase()), VirtualDirectory;
+    /// The Autodiscover service connection point of a server.
+    service_point(server: &ServerName) -> ServicePoint, Key::ServicePoint(server.clone()), ServicePoint;
     /// The hybrid configuration.
     hybrid() -> Hybrid, Key::Hybrid, Hybrid;
     /// The federation trust.

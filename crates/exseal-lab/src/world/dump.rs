@@ -121,6 +121,15 @@ impl World {
             "appPools": server.app_pools,
             "services": services,
             "components": server.components,
+            "componentRequests": server.component_requests.iter()
+                .map(|(component, requests)| {
+                    let states: serde_json::Map<String, Value> = requests
+                        .iter()
+                        .map(|(requester, (state, _))| (requester.clone(), Value::from(state.as_str())))
+                        .collect();
+                    (component.clone(), Value::from(states))
+                })
+                .collect::<serde_json::Map<String, Value>>(),
             "registry": server.registry,
             "freeBytes": server.free_bytes,
             "restartPending": server.restart_pending,
@@ -174,6 +183,7 @@ fn key_text(key: &Key) -> String {
         Key::Send(name) => format!("send/{name}"),
         Key::Protocol(server, protocol) => format!("{protocol:?}/{server}").to_lowercase(),
         Key::VirtualDirectory(server, name) => format!("virtual-directory/{server}/{name}"),
+        Key::ServicePoint(server) => format!("service-point/{server}"),
         Key::AcceptedDomain(domain) => format!("accepted-domain/{domain}"),
         Key::Hybrid => "hybrid".to_owned(),
         Key::Federation => "federation".to_owned(),
@@ -234,6 +244,7 @@ fn object_dump(object: &Object) -> Value {
             "internal": own.internal, "external": own.external, "extendedProtection": own.extended_protection,
             "basic": own.basic,
         }),
+        Object::ServicePoint(own) => json!({"uri": own.uri}),
         Object::AcceptedDomain(own) => {
             json!({"domain": own.domain, "kind": own.kind, "default": own.default})
         }

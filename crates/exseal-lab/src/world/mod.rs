@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 pub(crate) use authorities::Authorities;
+pub(crate) use build::{AUTH_MECHANISMS, PERMISSION_GROUPS};
 pub use events::{Event, Happening, Level};
 pub(crate) use fault::split_words;
 pub use fault::{Fault, FaultError, FaultKind};

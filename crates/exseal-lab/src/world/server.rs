@@ -268,6 +268,8 @@ pub struct Server {
     pub services: BTreeMap<String, Service>,
     /// Components that are not Active.
     pub components: BTreeMap<String, String>,
+    /// What requesters asked of components: component, requester, state and when.
+    pub component_requests: BTreeMap<String, BTreeMap<String, (String, Timestamp)>>,
     /// Registry values.
     pub registry: BTreeMap<String, String>,
     /// Scheduled tasks.

@@ -108,7 +108,8 @@ impl World {
             .write(site, Key::Auth, Some(Object::Auth(config)), now);
     }
 
-    /// Asks the deployment servicelets of a site to fetch what AuthConfig names and their servers lack.
+    /// Asks the deployment servicelets of a site to fetch what AuthConfig and the federation trust name and their servers
+    /// lack.
     pub(crate) fn schedule_deployment(&mut self, site: usize) {
         let due = self
             .now
@@ -119,8 +120,16 @@ impl World {
         let wanted: Vec<Thumbprint> = self
             .directory
             .auth(site)
-            .map(|config| config.current.into_iter().chain(config.next).collect())
-            .unwrap_or_default();
+            .into_iter()
+            .flat_map(|config| [config.current, config.next])
+            .chain(
+                self.directory
+                    .federation(site)
+                    .into_iter()
+                    .flat_map(|trust| [trust.current, trust.next]),
+            )
+            .flatten()
+            .collect();
         for server in self.servers.values_mut() {
             if server.site != site || server.role == Role::Edge || !server.is_e15_or_later() {
                 continue;

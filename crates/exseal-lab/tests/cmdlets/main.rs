@@ -1,13 +1,10 @@
 //! Exchange's cmdlets, as a session sees them: through `World::run` and `World::answer`.
 
-#![expect(clippy::print_stdout, reason = "a test says what it could not check")]
-
 mod assumptions;
 mod auth_config;
 mod certificates;
 mod invariants;
 mod sequences;
-mod shapes;
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
