@@ -37,6 +37,7 @@ mod client_protocol;
 mod error;
 mod exchange_server;
 pub(crate) mod fault;
+mod federation;
 mod health;
 mod hybrid;
 mod mailbox;
@@ -44,11 +45,13 @@ mod oauth;
 mod object;
 mod organisation_config;
 mod payload;
+mod queue;
 mod receive_connector;
 mod run;
 mod select;
 mod send_connector;
 mod serialise;
+mod session;
 mod setting_override;
 mod shapes;
 mod signing;
@@ -77,13 +80,16 @@ const FAMILIES: &[&[Cmdlet]] = &[
     certificate::CMDLETS,
     client_protocol::CMDLETS,
     exchange_server::CMDLETS,
+    federation::CMDLETS,
     health::CMDLETS,
     hybrid::CMDLETS,
     mailbox::CMDLETS,
     oauth::CMDLETS,
     organisation_config::CMDLETS,
+    queue::CMDLETS,
     receive_connector::CMDLETS,
     send_connector::CMDLETS,
+    session::CMDLETS,
     setting_override::CMDLETS,
     transport_service::CMDLETS,
     virtual_directory::CMDLETS,

@@ -58,6 +58,8 @@ pub(crate) enum PsValue {
     Enum(Cow<'static, str>, Cow<'static, str>, i32),
     /// A list: type names and items.
     List(Vec<Cow<'static, str>>, Vec<Self>),
+    /// A dictionary: keys and values.
+    Map(Vec<(String, Self)>),
     /// An object within.
     Object(Box<PsObject>),
     /// The object that another property of this one holds: `Id` is `Identity`.
@@ -130,6 +132,7 @@ impl PsValue {
             Self::Span(seconds) => span(*seconds),
             Self::Enum(_, name, _) => name.to_string(),
             Self::List(_, items) => items.iter().map(Self::shown).collect::<Vec<_>>().join(" "),
+            Self::Map(_) => "System.Collections.Hashtable".to_owned(),
             Self::Object(object) => object.shown(),
         }
     }

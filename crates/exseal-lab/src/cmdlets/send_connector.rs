@@ -95,6 +95,12 @@ pub(super) const CMDLETS: &[Cmdlet] = &[
     },
 ];
 
+/// The GUID of a connector by name.
+pub(crate) fn guid(run: &Run<'_>, name: &str) -> Option<uuid::Uuid> {
+    let connector = run.world.directory.send(run.site(), name)?;
+    Some(ad_object(run, connector).guid(run.world))
+}
+
 fn key(connector: &SendConnector) -> Key {
     Key::Send(connector.name.to_lowercase())
 }

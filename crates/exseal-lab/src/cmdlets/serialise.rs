@@ -158,6 +158,22 @@ fn value(
                 ..Object::default()
             })
         }
+        PsValue::Map(entries) => {
+            let items = entries
+                .iter()
+                .flat_map(|(key, own)| [text(key), value(own, document, door, &[])])
+                .collect();
+            let types = ["System.Collections.Hashtable", "System.Object"];
+            let types = type_names(document, &types.map(std::borrow::Cow::Borrowed));
+            document.add(Object {
+                types,
+                container: Some(Container {
+                    kind: ContainerKind::Dictionary,
+                    items,
+                }),
+                ..Object::default()
+            })
+        }
         PsValue::Object(object) => inner(object, document, door),
         PsValue::Same(name) => before
             .iter()

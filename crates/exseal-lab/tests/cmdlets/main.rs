@@ -5,6 +5,7 @@ mod auth_config;
 mod certificates;
 mod invariants;
 mod sequences;
+mod transport;
 
 use std::borrow::Cow;
 use std::sync::OnceLock;

@@ -132,3 +132,24 @@ pub(crate) const SEND: Shape = Shape {
         ("MaxMessageSize", MaybeSize(Some(36_700_160))),
     ],
 };
+
+/// A queue, as documented: it was never recorded.
+pub(crate) const QUEUE: Shape = Shape {
+    classes: &[(DATA, "QueueViewer.ExtensibleQueueInfo")],
+    root: Root::Plain,
+    properties: &[
+        ("Identity", Own),
+        ("DeliveryType", Own),
+        ("NextHopDomain", Own),
+        ("TlsDomain", Own),
+        ("NextHopConnector", Own),
+        ("Status", Own),
+        ("MessageCount", Own),
+        ("LastError", Own),
+        ("LastRetryTime", Own),
+        ("NextRetryTime", Own),
+        ("DeferredMessageCount", Int(0)),
+        ("IsValid", Bool(true)),
+        ("ObjectState", Enum(DATA, "ObjectState", "New", 0)),
+    ],
+};

@@ -5,6 +5,7 @@
 //! recorded organisation stands here.
 
 mod connector;
+mod federation;
 mod organisation;
 mod server;
 mod virtual_directory;
@@ -16,7 +17,8 @@ use super::object::{PsObject, PsValue};
 use super::run::Run;
 use super::{payload, values};
 
-pub(crate) use connector::{RECEIVE, SEND};
+pub(crate) use connector::{QUEUE, RECEIVE, SEND};
+pub(crate) use federation::{FEDERATED_ORGANISATION, FEDERATION_CERTIFICATE, FEDERATION_TRUST};
 pub(crate) use organisation::{ACCEPTED_DOMAIN, HYBRID, IRM, ORGANIZATION, OVERRIDE, PARTNER_APPLICATION};
 pub(crate) use server::{
     AVAILABILITY_GROUP, COMPONENT, COPY_STATUS, DATABASE, DIAGNOSTIC, HEALTH, MAILBOX_SERVER,
