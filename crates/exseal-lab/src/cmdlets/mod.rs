@@ -34,6 +34,7 @@ mod auth_config;
 mod bind;
 mod certificate;
 mod client_protocol;
+mod edge;
 mod error;
 mod exchange_server;
 pub(crate) mod fault;
@@ -79,6 +80,7 @@ const FAMILIES: &[&[Cmdlet]] = &[
     auth_config::CMDLETS,
     certificate::CMDLETS,
     client_protocol::CMDLETS,
+    edge::CMDLETS,
     exchange_server::CMDLETS,
     federation::CMDLETS,
     health::CMDLETS,

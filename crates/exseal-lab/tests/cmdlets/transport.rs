@@ -308,3 +308,21 @@ fn a_queue_of_a_server_is_filtered_and_one_that_is_not_there_is_an_error() {
     );
     assert_eq!(reason(&missing), "ObjectNotFoundException");
 }
+
+#[test]
+fn an_edge_subscription_names_its_server_and_site() {
+    let mut world = world(
+        "[[server]]\nname = \"EX1\"\n[[server]]\nname = \"EDGE1\"\nrole = \"edge\"\n[[edge_subscription]]\nedge = \
+         \"EDGE1\"\n",
+    );
+    let get = || Command::new("Get-EdgeSubscription");
+
+    let outcome = done(&mut world, get());
+
+    assert_eq!(all(&outcome, "Name"), ["EDGE1"]);
+    assert_eq!(all(&outcome, "Domain"), ["contoso.lab"]);
+    assert_eq!(
+        reason(&run(&mut world, get().with("Identity", "EDGE9"))),
+        "ManagementObjectNotFoundException"
+    );
+}

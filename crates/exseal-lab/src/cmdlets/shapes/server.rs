@@ -213,3 +213,10 @@ pub(crate) const AVAILABILITY_GROUP: Shape = Shape {
         ("PrimaryActiveManager", Own),
     ],
 };
+
+/// An Edge subscription, as documented: it was never recorded.
+pub(crate) const EDGE_SUBSCRIPTION: Shape = Shape {
+    classes: &[(MANAGEMENT, "EdgeSubscription")],
+    root: Root::Presentation,
+    properties: &[("Name", Ad), ("Site", Own), ("Domain", Own)],
+};
