@@ -16,6 +16,7 @@ mod edges;
 mod facts;
 mod fuzz;
 mod kerberos;
+mod lab_live;
 mod lab_remoting;
 mod lab_wire;
 mod map;

@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use super::{Passed, Step};
 use crate::{
     Failure, Result, auth_decisions, collector, coverage, directory, discover, edges, facts, fuzz, kerberos,
-    lab_remoting, lab_wire, map, page, powershell, probe_peers, readme, replay, sample, schema, setup,
-    workspace,
+    lab_live, lab_remoting, lab_wire, map, page, powershell, probe_peers, readme, replay, sample, schema,
+    setup, workspace,
 };
 
 /// All steps. A new check is one line here and, where it is long, one file of this crate.
@@ -89,6 +89,11 @@ pub(super) const STEPS: &[Step] = &[
         "lab-remoting",
         "the lab's PowerShell remoting by pypsrp, with its own test of live servers",
         remoted,
+    ),
+    step(
+        "lab-live",
+        "a live look at every organisation of the lab: what is broken is found",
+        lived,
     ),
     step("fuzz", "each fuzz target for ten seconds", fuzz),
     step("deny", "licences, bans and sources of dependencies", deny),
@@ -335,6 +340,10 @@ fn discovered() -> Result<Passed> {
 
 fn probed() -> Result<Passed> {
     probe_peers::check().map(Passed::from)
+}
+
+fn lived() -> Result<Passed> {
+    lab_live::check().map(Passed::from)
 }
 
 fn remoted() -> Result<Passed> {

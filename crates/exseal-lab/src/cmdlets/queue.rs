@@ -6,7 +6,7 @@ use super::object::{PsObject, PsValue};
 use super::run::{Run, Stop, find_server};
 use super::select::matches;
 use super::shapes::{DATA, QUEUE};
-use super::table::{Access, Cmdlet, number, text};
+use super::table::{Access, Cmdlet, text};
 use super::values;
 use crate::organisation::{QueueRecipe, Role, Version};
 use crate::world::{Server, ServerName};
@@ -26,7 +26,7 @@ pub(super) const CMDLETS: &[Cmdlet] = &[
             text("Identity").at(0).piped().only(&["Identity"]),
             text("Server").only(&["Filter"]),
             text("Filter").only(&["Filter"]),
-            number("ResultSize"),
+            text("ResultSize"),
         ],
         default_set: "Filter",
         access: Access::View,
@@ -163,10 +163,21 @@ fn get(run: &mut Run<'_>) -> Result<(), Stop> {
         return Ok(());
     };
     let filter = run.text("Filter").map(str::to_owned);
-    let limit = run
-        .number("ResultSize")
-        .and_then(|limit| usize::try_from(limit).ok())
-        .unwrap_or(1_000);
+    // A number, or Unlimited.
+    let limit = match run.text("ResultSize") {
+        None => 1_000,
+        Some(word) if word.eq_ignore_ascii_case("Unlimited") => usize::MAX,
+        Some(digits) => match digits.parse() {
+            Ok(limit) => limit,
+            Err(_) => {
+                return Err(run.unfit(
+                    "ResultSize",
+                    digits,
+                    "Microsoft.Exchange.Data.Unlimited`1[System.UInt32]",
+                ));
+            }
+        },
+    };
     let mut objects = Vec::new();
     for queue in queues(server) {
         let object = shown(run, server, &queue);
