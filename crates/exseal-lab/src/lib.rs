@@ -4,11 +4,6 @@
 //! clock, no sockets. What answers comes from the facts about Exchange alone; nothing of exseal's model, checks or
 //! planner is known here.
 
-#![expect(
-    dead_code,
-    reason = "restarts, switches of the organisation and some kinds of values are for cmdlets that are not here yet"
-)]
-
 pub mod call;
 pub mod certificate;
 mod cmdlets;

@@ -186,7 +186,7 @@ pub(crate) fn convert(kind: Kind, data: &Data, offset_minutes: i32) -> Result<Bo
             .bool()
             .map(Bound::Bool)
             .ok_or_else(|| unfit("System.Management.Automation.SwitchParameter")),
-        Kind::Bool | Kind::MaybeBool => plain
+        Kind::Bool => plain
             .bool()
             .map(Bound::Bool)
             .ok_or_else(|| unfit("System.Boolean")),

@@ -11,13 +11,13 @@
 //! nothing is piped in. In it:
 //!
 //! - arguments: `run.text("Server")`, `run.texts(…)`, `run.is("Force")`, `run.given(…)`; what was piped in has been bound
-//!   to the parameter that takes it, and the whole object is `run.input`;
+//!   to the parameter that takes it;
 //! - the world: `run.world`, the session's server `run.at`, its site `run.site()`; -Server is `run.target()?`, and what
 //!   Exchange does by RPC in MSExchangeServiceHost asks `run.calls(&target)?` first;
 //! - output: `run.write(object)`, made with [`object::PsObject`], the properties in the order of the recorded shapes; what
 //!   every object of the directory has comes from [`ad::AdObject`]; warnings: `run.warn(english, german)?`;
 //! - errors: `run.fail(&Problem::…)?; return Ok(())` for those that do not end the pipeline (they obey -ErrorAction),
-//!   `Err(run.stop(&problem))` for those that do;
+//!   `Err(Stop::Failed(record))` for those that do;
 //! - questions: `if !run.should_process(high, …)? { return Ok(()) }`, `run.should_continue(kind, …)?`. A question that has
 //!   no answer yet leaves the function by `?`; when the answer comes the function runs **again from its beginning**, and
 //!   the same question then returns the answer. So ask before acting; what has to be done before is remembered with
@@ -410,7 +410,6 @@ impl Pending {
                 user: &self.user,
                 cmdlet,
                 arguments: &completed,
-                input: piped,
                 answers: &mut self.answers,
                 asked: 0,
                 said: Vec::new(),
@@ -422,7 +421,6 @@ impl Pending {
                     Said::Object(value) => self.give(world, value, items),
                     Said::Error(record) => items.push(Item::Error(record)),
                     Said::Warning(text) => items.push(Item::Warning(text)),
-                    Said::Verbose(text) => items.push(Item::Verbose(text)),
                 }
             }
             match result {

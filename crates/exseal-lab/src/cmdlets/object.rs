@@ -52,8 +52,6 @@ pub(crate) enum PsValue {
     Time(Timestamp, i32),
     /// A time of UTC.
     Utc(Timestamp),
-    /// A duration, as seconds.
-    Span(i64),
     /// An enumeration: type, name, number.
     Enum(Cow<'static, str>, Cow<'static, str>, i32),
     /// A list: type names and items.
@@ -129,7 +127,6 @@ impl PsValue {
             Self::Guid(guid) => guid.to_string(),
             Self::Time(at, offset) => short(*at, *offset),
             Self::Utc(at) => short(*at, 0),
-            Self::Span(seconds) => span(*seconds),
             Self::Enum(_, name, _) => name.to_string(),
             Self::List(_, items) => items.iter().map(Self::shown).collect::<Vec<_>>().join(" "),
             Self::Map(_) => "System.Collections.Hashtable".to_owned(),

@@ -20,7 +20,6 @@ pub(crate) enum Said {
     Object(PsValue),
     Error(Box<ErrorRecord>),
     Warning(String),
-    Verbose(String),
 }
 
 /// Why a cmdlet does not go on.
@@ -99,8 +98,6 @@ pub(crate) struct Run<'r> {
     pub(crate) user: &'r str,
     pub(crate) cmdlet: &'static Cmdlet,
     pub(crate) arguments: &'r Arguments,
-    /// What came down the pipeline.
-    pub(crate) input: Option<&'r PsValue>,
     pub(crate) answers: &'r mut Answers,
     pub(crate) asked: usize,
     pub(crate) said: Vec<Said>,
@@ -240,14 +237,6 @@ impl Run<'_> {
         }
     }
 
-    /// Writes a verbose message, when -Verbose is given.
-    pub(crate) fn verbose(&mut self, english: &str, german: &str) {
-        if self.is("Verbose") {
-            self.said
-                .push(Said::Verbose(say(self.language(), english, german)));
-        }
-    }
-
     fn action(&self, name: &str) -> Option<String> {
         self.text(name).map(|text| {
             let text = text.to_lowercase();
@@ -274,11 +263,6 @@ impl Run<'_> {
                 Ok(())
             }
         }
-    }
-
-    /// An error that ends the command.
-    pub(crate) fn stop(&mut self, problem: &Problem) -> Stop {
-        Stop::Failed(Box::new(problem.record(self.world, &self.at, self.cmdlet)))
     }
 
     /// ShouldProcess: whether to do it. `high`: a confirmation is asked without -Confirm, and only -Confirm:$false

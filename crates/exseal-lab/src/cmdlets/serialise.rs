@@ -129,7 +129,6 @@ fn value(
         PsValue::Uri(own) => Value::Uri(PsString::from(own.clone())),
         PsValue::Time(at, offset) => Value::DateTime(local_time(*at, *offset).into()),
         PsValue::Utc(at) => Value::DateTime(at.to_string().into()),
-        PsValue::Span(seconds) => Value::TimeSpan(duration(*seconds).into()),
         PsValue::Enum(of, name, number) => {
             let types = [of.as_ref(), "System.Enum", "System.ValueType", "System.Object"];
             let types = type_names(
@@ -225,47 +224,9 @@ pub(crate) fn local_time(at: Timestamp, offset_minutes: i32) -> String {
     format!("{wall}{sign}{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
-/// ISO 8601, as .NET writes a TimeSpan.
-fn duration(seconds: i64) -> String {
-    let (sign, left) = if seconds < 0 {
-        ("-", -seconds)
-    } else {
-        ("", seconds)
-    };
-    let parts = [
-        (left / 86_400, 'D'),
-        (left / 3600 % 24, 'H'),
-        (left / 60 % 60, 'M'),
-        (left % 60, 'S'),
-    ];
-    let mut written = format!("{sign}P");
-    let mut clock = false;
-    for (number, letter) in parts {
-        if number == 0 {
-            continue;
-        }
-        if letter != 'D' && !clock {
-            written.push('T');
-            clock = true;
-        }
-        written.push_str(&format!("{number}{letter}"));
-    }
-    if left == 0 {
-        written.push_str("T0S");
-    }
-    written
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_duration_is_written_as_dotnet_does() {
-        assert_eq!(duration(0), "PT0S");
-        assert_eq!(duration(90_061), "P1DT1H1M1S");
-        assert_eq!(duration(-120), "-PT2M");
-    }
 
     #[test]
     fn a_time_carries_its_offset() {

@@ -143,7 +143,6 @@ fn type_of(kind: Kind) -> &'static str {
         Kind::Texts | Kind::Flags(..) => "System.String[]",
         Kind::Switch => "System.Management.Automation.SwitchParameter",
         Kind::Bool => "System.Boolean",
-        Kind::MaybeBool => "System.Nullable`1[System.Boolean]",
         Kind::Number => "System.Int64",
         Kind::Bytes => "System.Byte[]",
         Kind::Certificate => "System.Object",

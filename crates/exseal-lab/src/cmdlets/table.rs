@@ -56,8 +56,6 @@ pub(crate) enum Kind {
     Switch,
     /// `$true` or `$false`; `$null` is an error.
     Bool,
-    /// `$true`, `$false` or `$null`.
-    MaybeBool,
     /// A whole number.
     Number,
     /// Bytes.
@@ -100,10 +98,6 @@ pub(crate) const fn switch(name: &'static str) -> Parameter {
 
 pub(crate) const fn boolean(name: &'static str) -> Parameter {
     of(name, Kind::Bool)
-}
-
-pub(crate) const fn maybe(name: &'static str) -> Parameter {
-    of(name, Kind::MaybeBool)
 }
 
 pub(crate) const fn number(name: &'static str) -> Parameter {

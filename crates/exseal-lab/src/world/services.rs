@@ -163,34 +163,6 @@ impl World {
         Ok(())
     }
 
-    /// Stops and starts a service.
-    pub(crate) fn restart_service(&mut self, at: &ServerName, name: &str) -> Result<(), ServiceError> {
-        self.stop_service(at, name)?;
-        self.start_service(at, name)?;
-        if name.eq_ignore_ascii_case("WAS") {
-            self.start_service(at, "W3SVC")?;
-        }
-        Ok(())
-    }
-
-    /// Recycles an application pool.
-    pub(crate) fn recycle_pool(&mut self, at: &ServerName, name: &str) -> Result<(), ServiceError> {
-        let current = self.auth_on(at);
-        let now = self.now;
-        let server = self.servers.get_mut(at).ok_or(ServiceError::NotFound)?;
-        let (pool, started) = server
-            .app_pools
-            .iter_mut()
-            .find(|(own, _)| own.eq_ignore_ascii_case(name))
-            .ok_or(ServiceError::NotFound)?;
-        *started = true;
-        if pool == "MSExchangeOWAAppPool" {
-            server.auth_loaded = current;
-            server.web_started = now;
-        }
-        Ok(())
-    }
-
     /// What a service reads when it starts.
     fn service_started(&mut self, at: &ServerName, name: &str) {
         let lower = name.to_ascii_lowercase();
