@@ -188,7 +188,15 @@ impl Connection {
             source,
         };
         let credential = endpoint.log_on.credential();
-        let wants_kdc = !matches!(credential, Credential::LogonSession);
+        let wants_kdc = match credential {
+            Credential::LogonSession => false,
+            // NTLM comes next; a centre that is known to be silent need not be waited for again.
+            Credential::Password { user, .. } if scheme == Scheme::Negotiate => user
+                .domain
+                .as_deref()
+                .is_some_and(|realm| !endpoint.kdc.was_silent(realm)),
+            _ => true,
+        };
         let kdc = wants_kdc.then(|| Box::new(endpoint.kdc.clone()) as Box<dyn exseal_gss::KdcExchange>);
         let mut context = initiator(
             scheme,

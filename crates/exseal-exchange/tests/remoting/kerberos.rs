@@ -48,11 +48,9 @@ impl Lab {
     /// The endpoint at a port, with the tickets of this centre.
     fn endpoint_at(&self, port: u16, log_on: LogOn) -> Endpoint {
         let mut endpoint = endpoint(port, log_on);
-        endpoint.kdc = Kdc {
-            host: Some(text(&self.kdc.said, "host").to_owned()),
-            port: u16::try_from(self.kdc.said["port"].as_u64().unwrap()).unwrap(),
-            patience: Duration::from_secs(5),
-        };
+        endpoint.kdc = Kdc::default();
+        endpoint.kdc.host = Some(text(&self.kdc.said, "host").to_owned());
+        endpoint.kdc.port = u16::try_from(self.kdc.said["port"].as_u64().unwrap()).unwrap();
         endpoint
     }
 
