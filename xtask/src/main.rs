@@ -18,6 +18,7 @@ mod fuzz;
 mod kerberos;
 mod lab_live;
 mod lab_remoting;
+mod lab_stories;
 mod lab_wire;
 mod map;
 mod page;

@@ -91,7 +91,7 @@ pub(crate) fn run(command: &mut Command) -> Result {
 ///
 /// # Errors
 ///
-/// It could not be started, or ended with another status than success; its stderr is in the error.
+/// It could not be started, or ended with another status than success; its stderr is in the error, or what else it printed.
 pub(crate) fn capture(command: &mut Command) -> Result<Output> {
     let output = command
         .stdin(Stdio::null())
@@ -100,12 +100,14 @@ pub(crate) fn capture(command: &mut Command) -> Result<Output> {
     if output.status.success() {
         Ok(output)
     } else {
-        let stderr = String::from_utf8_lossy(&output.stderr);
+        // Judges print what is wrong where they print what is right.
+        let said = [&output.stderr, &output.stdout].map(|said| String::from_utf8_lossy(said));
+        let said = said.iter().map(|said| said.trim()).find(|said| !said.is_empty());
         Err(Failure::new(format!(
             "{} ended with {}\n{}",
             words(command),
             output.status,
-            stderr.trim_end()
+            said.unwrap_or_default()
         )))
     }
 }

@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use super::{Passed, Step};
 use crate::{
     Failure, Result, auth_decisions, collector, coverage, directory, discover, edges, facts, fuzz, kerberos,
-    lab_live, lab_remoting, lab_wire, map, page, powershell, probe_peers, readme, replay, sample, schema,
-    setup, workspace,
+    lab_live, lab_remoting, lab_stories, lab_wire, map, page, powershell, probe_peers, readme, replay,
+    sample, schema, setup, workspace,
 };
 
 /// All steps. A new check is one line here and, where it is long, one file of this crate.
@@ -89,6 +89,11 @@ pub(super) const STEPS: &[Step] = &[
         "lab-remoting",
         "the lab's PowerShell remoting by pypsrp, with its own test of live servers",
         remoted,
+    ),
+    step(
+        "lab-stories",
+        "how each organisation of the lab shows, by openssl, curl, smtplib and pypsrp",
+        told,
     ),
     step(
         "lab-live",
@@ -344,6 +349,10 @@ fn probed() -> Result<Passed> {
 
 fn lived() -> Result<Passed> {
     lab_live::check().map(Passed::from)
+}
+
+fn told() -> Result<Passed> {
+    lab_stories::check().map(Passed::from)
 }
 
 fn remoted() -> Result<Passed> {
