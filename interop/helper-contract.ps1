@@ -1,4 +1,5 @@
-# helper-contract.ps1: runs every function of helper/contract.json against helper/Exseal.psm1 and prints what came as JSON.
+# helper-contract.ps1: runs every reading of helper/contract.json against helper/Exseal.psm1 and prints what came as JSON. The verbs of
+# the changing half are left alone: they would change the machine.
 #   .\helper-contract.ps1 -Contract ..\helper\contract.json -Module ..\helper\Exseal.psm1 [-StandIns stand-ins.ps1]
 # A file of stand-ins is loaded into the module first, so that it can run where there is no Exchange.
 param(
@@ -8,7 +9,8 @@ param(
 )
 
 Set-StrictMode -Version 2.0
-$promised = (Get-Content -LiteralPath $Contract -Raw -Encoding UTF8 | ConvertFrom-Json).functions
+$promised = (Get-Content -LiteralPath $Contract -Raw -Encoding UTF8 | ConvertFrom-Json).functions |
+    Where-Object -FilterScript { $_.PSObject.Properties['reads'] }
 $loaded = Import-Module -Name $Module -PassThru -Force
 if ($StandIns) { . $loaded ([scriptblock]::Create((Get-Content -LiteralPath $StandIns -Raw))) }
 

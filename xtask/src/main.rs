@@ -15,6 +15,7 @@ mod discover;
 mod edges;
 mod facts;
 mod fuzz;
+mod helper;
 mod kerberos;
 mod lab_live;
 mod lab_remoting;
@@ -62,6 +63,8 @@ enum Command {
     Coverage(coverage::CoverageArgs),
     /// Write collect/exseal-collect.ps1 from the helper module
     Collector(collector::CollectorArgs),
+    /// Check that the helper's changing half and its contract say the same
+    Helper(helper::HelperArgs),
     /// Check the PowerShell scripts by their syntax trees
     Powershell(powershell::PowershellArgs),
     /// Run a benchmark beside its peers
@@ -116,6 +119,7 @@ fn main() -> ExitCode {
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Coverage(args) => coverage::run(&args),
         Command::Collector(args) => collector::run(&args),
+        Command::Helper(args) => helper::run(&args),
         Command::Powershell(args) => powershell::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Replay(args) => replay::run(&args),

@@ -43,7 +43,12 @@ fn reading(function: &str, arguments: &Value, result: &Value) -> String {
 /// Every example of the contract as one collector would write them.
 fn examples() -> Vec<Inventory> {
     let contract = contract();
-    let functions = contract["functions"].as_array().unwrap();
+    let functions: Vec<&Value> = contract["functions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|function| !function["reads"].is_null())
+        .collect();
     let files: Vec<(String, String)> = functions
         .iter()
         .map(|function| {

@@ -6,9 +6,9 @@ use std::process::{Command, Stdio};
 
 use super::{Passed, Step};
 use crate::{
-    Failure, Result, auth_decisions, collector, coverage, directory, discover, edges, facts, fuzz, kerberos,
-    lab_live, lab_remoting, lab_stories, lab_wire, map, page, powershell, probe_peers, readme, replay,
-    sample, schema, setup, workspace,
+    Failure, Result, auth_decisions, collector, coverage, directory, discover, edges, facts, fuzz, helper,
+    kerberos, lab_live, lab_remoting, lab_stories, lab_wire, map, page, powershell, probe_peers, readme,
+    replay, sample, schema, setup, workspace,
 };
 
 /// All steps. A new check is one line here and, where it is long, one file of this crate.
@@ -35,13 +35,18 @@ pub(super) const STEPS: &[Step] = &[
     step("readme", "README.md shows what the program prints", readme),
     step(
         "powershell",
-        "scripts are well-formed, of Windows PowerShell 5.1, and only read",
+        "scripts are well-formed, of Windows PowerShell 5.1, and only read; the changing half by its own verbs",
         scripts,
     ),
     step(
         "collector",
         "the collector is the helper module's read half as it stands",
         collected,
+    ),
+    step(
+        "helper",
+        "the helper's changing half and its contract say the same",
+        helped,
     ),
     step("coverage", "docs/coverage.md is what the checks cover", covered),
     step("facts", "what is known about the recorded exports", facts),
@@ -311,6 +316,10 @@ fn scripts() -> Result<Passed> {
 
 fn collected() -> Result<Passed> {
     collector::check().map(Passed::from)
+}
+
+fn helped() -> Result<Passed> {
+    helper::check().map(Passed::from)
 }
 
 fn covered() -> Result<Passed> {
