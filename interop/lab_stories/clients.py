@@ -56,14 +56,14 @@ class Certificate:
 class Lab:
     """An organisation that runs until the end of the block."""
 
-    def __init__(self, exseal, folder, name):
-        self.exseal, self.name, self.folder = exseal, name, folder / name
+    def __init__(self, exseal, folder, name, now=NOW):
+        self.exseal, self.name, self.folder, self.clock = exseal, name, folder / name, now
         self.folder.mkdir(parents=True)
         self.pools = {}
 
     def __enter__(self):
-        command = [self.exseal, "lab", "run", "--story", self.name, "--now", NOW, "--until-stdin-closes", "--json"]
-        command += ["--connect-file", str(self.folder / "connect.toml")]
+        command = [self.exseal, "lab", "run", "--story", self.name, "--until-stdin-closes", "--json"]
+        command += ["--connect-file", str(self.folder / "connect.toml"), *(["--now", self.clock] if self.clock else [])]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         # One document over many lines, and the end of it is the only line that begins with a brace.
         lines = []

@@ -52,7 +52,11 @@ pub(crate) fn look(axe: Option<PathBuf>, out: Option<PathBuf>) -> Result<String>
 }
 
 /// axe-core from npm, kept in the target folder.
-fn fetched() -> Result<PathBuf> {
+///
+/// # Errors
+///
+/// npm is missing or brought none.
+pub(crate) fn fetched() -> Result<PathBuf> {
     let folder = workspace::target().join("axe");
     let file = folder.join("node_modules/axe-core/axe.min.js");
     if !file.is_file() {

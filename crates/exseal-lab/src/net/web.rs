@@ -172,10 +172,17 @@ fn plain(status: StatusCode, text: &str) -> Page {
     typed(status, "text/plain; charset=utf-8", text.to_owned())
 }
 
+const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;margin:0;background:#f3f2f1;color:#201f1e}\
+                     main{max-width:24rem;margin:10vh auto;padding:1.5rem;background:#fff;border-top:.3rem solid #0f5a9c;overflow-wrap:anywhere}\
+                     label{display:block;margin:.8rem 0 .2rem}input{width:100%;box-sizing:border-box;font:inherit;padding:.3rem}\
+                     button{margin-top:1rem;font:inherit;padding:.4rem 1.2rem}.wrong{color:#a4262c}\
+                     .note{margin:1.5rem 0 0;padding-top:.8rem;border-top:1px solid #c8c6c4}";
+
 fn html(status: StatusCode, body: &str) -> Page {
     let text = format!(
-        "<!DOCTYPE html><html><head><title>Outlook (simulation)</title></head><body>{body}\
-         <p>This is a simulation: exseal lab.</p></body></html>"
+        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Outlook (simulation)</title>\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><style>{STYLE}</style></head><body><main>{body}\
+         <p class=\"note\">This is a simulation: exseal lab.</p></main></body></html>"
     );
     typed(status, "text/html; charset=utf-8", text)
 }
@@ -237,7 +244,7 @@ async fn pages(
         } else {
             html(
                 StatusCode::NOT_FOUND,
-                "<h2>404 - File or directory not found.</h2>",
+                "<h1>404 - File or directory not found.</h1>",
             )
         };
     };
@@ -264,7 +271,7 @@ async fn pages(
     if clear {
         return html(
             StatusCode::FORBIDDEN,
-            "<h2>403.4 - Forbidden: SSL is required to view this resource.</h2>",
+            "<h1>403.4 - Forbidden: SSL is required to view this resource.</h1>",
         );
     }
     if schemes.is_empty() {
@@ -311,7 +318,7 @@ fn health(shared: &Shared, server: &ServerName) -> Page {
 fn unauthorized(schemes: &[&'static str]) -> Page {
     let mut page = html(
         StatusCode::UNAUTHORIZED,
-        "<h2>401 - Unauthorized: Access is denied.</h2>",
+        "<h1>401 - Unauthorized: Access is denied.</h1>",
     );
     for scheme in schemes {
         page.headers_mut()
@@ -337,7 +344,7 @@ async fn form(shared: &Shared, server: &ServerName, request: Request<Incoming>, 
     if fares == FrontEnd::PoolStopped {
         return html(
             StatusCode::SERVICE_UNAVAILABLE,
-            "<h2>Service Unavailable</h2><p>HTTP Error 503.</p>",
+            "<h1>Service Unavailable</h1><p>HTTP Error 503.</p>",
         );
     }
     if path == "/owa/auth.owa" && request.method() == Method::POST {
@@ -380,11 +387,11 @@ async fn form(shared: &Shared, server: &ServerName, request: Request<Incoming>, 
         };
     }
     if path.starts_with("/owa/auth/") {
-        return html(
-            StatusCode::OK,
-            "<h1>Outlook</h1><form action=\"/owa/auth.owa\" method=\"POST\" name=\"logonForm\">\
-             <input name=\"username\"><input name=\"password\" type=\"password\"><button>sign in</button></form>",
-        );
+        let wrong = request
+            .uri()
+            .query()
+            .is_some_and(|query| query.split('&').any(|part| part == "reason=2"));
+        return html(StatusCode::OK, &logon_form(wrong));
     }
     let user = request
         .headers()
@@ -414,6 +421,20 @@ async fn form(shared: &Shared, server: &ServerName, request: Request<Incoming>, 
             typed(StatusCode::OK, "text/html", String::new())
         }
     }
+}
+
+fn logon_form(wrong: bool) -> String {
+    let wrong = if wrong {
+        "<p class=\"wrong\" role=\"alert\">The user name or password you entered isn't correct. Try entering it again.</p>"
+    } else {
+        ""
+    };
+    format!(
+        "<h1>Outlook</h1>{wrong}<form action=\"/owa/auth.owa\" method=\"POST\" name=\"logonForm\">\
+         <label for=\"username\">Domain\\user name:</label><input id=\"username\" name=\"username\" autocomplete=\"username\">\
+         <label for=\"password\">Password:</label><input id=\"password\" name=\"password\" type=\"password\" \
+         autocomplete=\"current-password\"><button>sign in</button></form>"
+    )
 }
 
 fn escaped(text: &str) -> String {
