@@ -14,5 +14,6 @@ pub mod organisation;
 pub mod presets;
 pub mod remoting;
 pub mod stand_in;
+mod tree;
 mod windows;
 pub mod world;

@@ -62,6 +62,9 @@ mod values;
 mod virtual_directory;
 mod writing;
 
+pub(crate) use exchange_server::display_build;
+pub(crate) use setting_override::raw as override_xml;
+
 use std::time::Duration;
 
 use exseal_psrp::message::ErrorRecord;

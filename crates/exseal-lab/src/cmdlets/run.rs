@@ -192,7 +192,7 @@ impl Run<'_> {
 
     /// The domain controller this session asks.
     pub(crate) fn controller(&self) -> String {
-        format!("dc1.{}", self.world.domain)
+        self.world.controller_of(self.site())
     }
 
     /// Writes an object.

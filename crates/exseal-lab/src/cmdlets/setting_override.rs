@@ -133,7 +133,7 @@ fn xml(text: &str) -> String {
 }
 
 /// What the directory holds of an override.
-fn raw(own: &SettingOverride) -> String {
+pub(crate) fn raw(own: &SettingOverride) -> String {
     let mut text = format!(
         "<S CN=\"{}\" SN=\"{}\" MB=\"{}\" R=\"{}\"",
         xml(&own.component),

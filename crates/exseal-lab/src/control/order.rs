@@ -107,7 +107,9 @@ pub(super) fn perform(world: &mut World, order: &Order) -> Result<Value, String>
         Order::AdvanceTo { time } => Ok(passed(world, |world| world.advance_to(*time))),
         Order::Fault { text } => {
             let fault = Fault::parse(text).map_err(|error| error.to_string())?;
-            if let Some(server) = &fault.server {
+            if let Some(server) = &fault.server
+                && !(fault.kind == FaultKind::Unreachable && world.controller(server).is_some())
+            {
                 existing(world, server.as_str())?;
             }
             if let FaultKind::ServiceDown(service) | FaultKind::DisabledByPerson(service) = &fault.kind {

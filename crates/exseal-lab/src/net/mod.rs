@@ -8,6 +8,7 @@
 mod backend;
 mod dialogue;
 mod io;
+mod ldap;
 mod mail;
 mod options;
 mod place;
@@ -267,6 +268,11 @@ impl Shared {
 
     fn kind(&self, key: &Key) -> Option<Kind> {
         let world = lock(&self.world);
+        if let Some(controller) = world.controller(&key.server) {
+            return controller
+                .reachable
+                .then_some(Kind::Ldap { tls: key.port == 636 });
+        }
         let server = world.server(key.server.as_str())?;
         world
             .open_ports(&key.server)
@@ -368,6 +374,15 @@ async fn serve(shared: &Arc<Shared>, key: &Key, kind: Kind, tcp: TcpStream) -> s
                 (io, None)
             };
             web::windows(shared, key, io, leaf).await
+        }
+        Kind::Ldap { tls } => {
+            let (io, leaf) = if tls {
+                let (io, leaf) = tls::accept(shared, key, io, |_| Listener::Ldaps).await?;
+                (io, Some(leaf))
+            } else {
+                (io, None)
+            };
+            ldap::serve(shared, key, io, leaf).await
         }
     }
 }

@@ -40,6 +40,14 @@ pub struct Limits {
     pub body: usize,
     /// Bytes of mail kept in the whole lab.
     pub kept: usize,
+    /// Bytes of an LDAP message.
+    pub message: usize,
+    /// How deep the parts of an LDAP message may lie in one another.
+    pub depth: usize,
+    /// Parts of a search filter.
+    pub filter: usize,
+    /// Searches by pages that a connection keeps open; the oldest ends.
+    pub pages: usize,
 }
 
 impl Default for Limits {
@@ -53,6 +61,10 @@ impl Default for Limits {
             line: 4_096,
             body: 1 << 20,
             kept: 32 << 20,
+            message: 256 << 10,
+            depth: 128,
+            filter: 1_000,
+            pages: 10,
         }
     }
 }
@@ -153,6 +165,7 @@ impl Options {
             return Err(StartError::ExchangeInstalled);
         }
         let servers: Vec<&ServerName> = world.servers().map(|server| &server.name).collect();
+        let controllers = world.controllers().iter();
         let too_few = |found: String| StartError::TooFewAddresses {
             servers: servers.len(),
             found,
@@ -164,7 +177,9 @@ impl Options {
         let sides = [Side::Outside, Side::OwnLoopback];
         let all = sides
             .into_iter()
-            .flat_map(|side| servers.iter().map(move |name| (side, (*name).clone())));
+            .flat_map(|side| servers.iter().map(move |name| (side, (*name).clone())))
+            // Behind all others, so that servers' addresses do not depend on how many sites there are.
+            .chain(controllers.map(|own| (Side::Outside, own.name.clone())));
         for (count, (side, name)) in all.enumerate() {
             let address = match self.first {
                 _ if self.one_address => self.first,

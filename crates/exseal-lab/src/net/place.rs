@@ -36,12 +36,27 @@ pub(crate) struct Key {
 /// What is spoken on a port.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
-    Web { back_end: bool, tls: bool },
+    Web {
+        back_end: bool,
+        tls: bool,
+    },
     Smtp,
-    Pop { implicit: bool },
-    Imap { implicit: bool },
-    Adam { tls: bool },
-    WinRm { tls: bool },
+    Pop {
+        implicit: bool,
+    },
+    Imap {
+        implicit: bool,
+    },
+    Adam {
+        tls: bool,
+    },
+    WinRm {
+        tls: bool,
+    },
+    /// A domain controller.
+    Ldap {
+        tls: bool,
+    },
 }
 
 pub(crate) fn kind(server: &Server, port: u16) -> Kind {

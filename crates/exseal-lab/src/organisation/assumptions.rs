@@ -47,6 +47,17 @@ pub enum TransportCertificateWhenGone {
     Ephemeral,
 }
 
+/// How attributes of the directory hold certificates (facts/active-directory.md 1.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DirectoryCertificates {
+    /// Assumed: CryptoAPI's serialised form.
+    #[default]
+    Serialised,
+    /// The bare certificate.
+    Der,
+}
+
 /// The switches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -84,6 +95,23 @@ pub struct Assumptions {
     pub absent_identity_returns_all: bool,
     /// Whether SE lets OWA work with an RSA key in a KSP (open point 11). Assumed: no.
     pub se_allows_ksp: bool,
+    /// Whether the directory shows attributes whose names or meanings no document of the vendor and no recorded export
+    /// backs (facts/active-directory.md 1, tags DC and inf). Assumed: yes.
+    pub directory_unverified_attributes: bool,
+    /// How the directory holds certificates.
+    pub directory_certificates: DirectoryCertificates,
+    /// msExchCurrentServerRoles of a 2016 mailbox server. Assumed 16439, as a 2013 server with all roles has it.
+    pub directory_roles_2016: i64,
+    /// The same of 2019 and SE, which have no UM. Assumed 16423.
+    pub directory_roles_2019: i64,
+    /// Name of the object below `CN=POP3` and `CN=IMAP4`. Assumed `1`.
+    pub client_protocol_object: String,
+    /// Types of accepted domains in msExchAcceptedDomainFlags: Authoritative, ExternalRelay, InternalRelay. Assumed 0, 1,
+    /// 2, as the cmdlet counts them.
+    pub accepted_domain_numbers: [i32; 3],
+    /// DomainValidation among the bits of msExchSmtpSendFlags (open point 15). Assumed 4, as the one table of the bits has
+    /// it.
+    pub directory_domain_validation_number: i64,
 }
 
 impl Default for Assumptions {
@@ -104,6 +132,13 @@ impl Default for Assumptions {
             past_after_utc_reading_refused: true,
             absent_identity_returns_all: true,
             se_allows_ksp: false,
+            directory_unverified_attributes: true,
+            directory_certificates: DirectoryCertificates::default(),
+            directory_roles_2016: 16_439,
+            directory_roles_2019: 16_423,
+            client_protocol_object: "1".to_owned(),
+            accepted_domain_numbers: [0, 1, 2],
+            directory_domain_validation_number: 4,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod assumptions;
 mod certificate;
+mod directory;
 mod server;
 mod story;
 mod transport;
@@ -15,9 +16,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use assumptions::{
-    Assumptions, EdgeAfterReplacement, SmtpFlag, TransportCertificateWhenGone, UntrustedStatus,
+    Assumptions, DirectoryCertificates, EdgeAfterReplacement, SmtpFlag, TransportCertificateWhenGone,
+    UntrustedStatus,
 };
 pub use certificate::{CertificateRecipe, IssuerRef, KeyName, RootKind};
+pub use directory::DirectoryRecipe;
 pub use server::{
     Disabler, HttpSysRecipe, PlacedCertificate, Protocol, Provider, Role, ServerRecipe, ServiceRecipe,
     StartMode, StoreName, TaskRecipe, UrlRecipe, Version,
@@ -127,6 +130,9 @@ pub struct Organisation {
     /// Setting overrides.
     #[serde(default, rename = "override")]
     pub overrides: Vec<OverrideRecipe>,
+    /// How the domain controllers answer.
+    #[serde(default)]
+    pub directory: DirectoryRecipe,
     /// People; absent: `admin` with everything and `viewer` who may look.
     #[serde(default, rename = "user")]
     pub users: Vec<UserRecipe>,
@@ -204,6 +210,7 @@ impl Organisation {
             federation: None,
             edge_subscriptions: Vec::new(),
             overrides: Vec::new(),
+            directory: DirectoryRecipe::default(),
             users: Vec::new(),
             assumptions: Assumptions::default(),
             organisation_config: BTreeMap::new(),
@@ -271,6 +278,9 @@ impl Organisation {
                     "a second certificate of that id",
                 ));
             }
+        }
+        if self.directory.max_page_size == 0 || self.directory.max_query_seconds == 0 {
+            return Err(meaning("directory", "limits above 0", "0"));
         }
         if self.domain.is_empty() || !self.domain.contains('.') {
             return Err(meaning(

@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::directory::{self, ClientProtocol, Directory, Key, Object, ProtocolSettings, ReceiveConnector};
 use super::{
-    Authorities, Binding, Fault, HttpSysEntry, IIS_APP_ID, Reader, Server, ServerName, Site, Stored,
-    StoredKey, WebSite, World, WorldError, services,
+    Authorities, Binding, Controller, Fault, HttpSysEntry, IIS_APP_ID, Reader, Server, ServerName, Site,
+    Stored, StoredKey, WebSite, World, WorldError, services,
 };
 use crate::certificate::{
     Certificate, Issuer, KeyKind, KeyPool, Name, PrivateKey, Recipe, Thumbprint, serial_from,
@@ -100,6 +100,14 @@ pub(super) fn build(
         servers.insert(server.name.clone(), server);
     }
     builder.organisation_objects(&servers, &sites)?;
+    let controllers = Controller::of_sites(
+        sites.len(),
+        &organisation.domain,
+        |name| servers.contains_key(name),
+        &builder.authorities.internal_ca,
+        &builder.keys,
+        seed,
+    )?;
     let mut world = World {
         now,
         seed,
@@ -114,6 +122,8 @@ pub(super) fn build(
         sites,
         servers,
         directory: builder.directory,
+        controllers,
+        directory_limits: organisation.directory.clone(),
         faults: Vec::new(),
         pending: BTreeMap::new(),
         stand_ins: builder.stand_ins,
@@ -1271,6 +1281,13 @@ impl World {
             self.faults.push((fault, 0));
             return;
         }
+        if fault.kind == FaultKind::Unreachable {
+            let own = self.controllers.iter_mut();
+            // A domain controller is meant by name only.
+            for controller in own.filter(|own| fault.server.as_ref() == Some(&own.name)) {
+                controller.reachable = false;
+            }
+        }
         let names: Vec<ServerName> = self
             .servers
             .keys()
@@ -1332,6 +1349,9 @@ impl World {
     /// clock skew, a full disk.
     pub fn heal(&mut self) {
         self.faults.clear();
+        for controller in &mut self.controllers {
+            controller.reachable = true;
+        }
         for server in self.servers.values_mut() {
             server.reachable = true;
             server.skew_seconds = 0;

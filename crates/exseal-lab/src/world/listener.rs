@@ -8,7 +8,7 @@ use crate::organisation::{Role, StoreName, Version};
 
 use super::directory::{ClientProtocol, ReceiveConnector};
 use super::selection::{self, Selected};
-use super::{Happening, Server, ServerName, Stored, World};
+use super::{Controller, Happening, Server, ServerName, Stored, World};
 
 /// A place where TLS begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,6 +137,9 @@ impl World {
     /// real server logs.
     #[must_use]
     pub fn certificate_for(&self, at: &ServerName, listener: &Listener) -> Option<PresentedCertificate> {
+        if *listener == Listener::Ldaps {
+            return self.controller(at).map(Controller::present);
+        }
         let server = self.servers.get(at)?;
         let stored = match listener {
             Listener::HttpsPort { ip, port, sni } => self.https(server, *ip, *port, sni.as_deref())?,
@@ -161,7 +164,7 @@ impl World {
             Listener::WinRm => server
                 .my(server.winrm_https?)
                 .filter(|stored| stored.usable_key().is_some())?,
-            Listener::Ldaps => return self.domain_controller_certificate(),
+            Listener::Ldaps => return None,
         };
         self.present(server, stored)
     }
@@ -178,29 +181,6 @@ impl World {
                 .collect(),
             thumbprint: stored.certificate.thumbprint(),
             key: Arc::clone(&key.key),
-        })
-    }
-
-    fn domain_controller_certificate(&self) -> Option<PresentedCertificate> {
-        let issuer = &self.authorities.internal_ca;
-        let recipe = crate::certificate::Recipe {
-            subject: crate::certificate::Name::common(&format!("dc1.{}", self.domain)),
-            names: vec![
-                format!("dc1.{}", self.domain),
-                self.domain.clone(),
-                "localhost".to_owned(),
-            ],
-            not_before: issuer.certificate.not_before(),
-            not_after: issuer.certificate.not_after(),
-            serial: crate::certificate::serial_from(&format!("{}/dc1", self.seed)),
-            is_ca: false,
-            subject_key: None,
-        };
-        let certificate = recipe.issue(&issuer.key, Some(issuer)).ok()?;
-        Some(PresentedCertificate {
-            chain: vec![certificate.der().to_vec()],
-            thumbprint: certificate.thumbprint(),
-            key: Arc::clone(&issuer.key),
         })
     }
 
@@ -348,6 +328,13 @@ impl World {
     /// The ports a server listens on at this moment, ascending.
     #[must_use]
     pub fn open_ports(&self, at: &ServerName) -> Vec<u16> {
+        if let Some(controller) = self.controller(at) {
+            return if controller.reachable {
+                vec![389, 636]
+            } else {
+                Vec::new()
+            };
+        }
         let Some(server) = self.servers.get(at).filter(|server| server.reachable) else {
             return Vec::new();
         };

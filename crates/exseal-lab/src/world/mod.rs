@@ -3,6 +3,7 @@
 
 mod authorities;
 mod build;
+mod controller;
 pub mod directory;
 mod dump;
 mod events;
@@ -20,6 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub(crate) use authorities::Authorities;
 pub(crate) use build::{AUTH_MECHANISMS, PERMISSION_GROUPS};
+pub use controller::Controller;
 pub use events::{Event, Happening, Level};
 pub(crate) use fault::split_words;
 pub use fault::{Fault, FaultError, FaultKind};
@@ -35,7 +37,7 @@ pub(crate) use status::{AllowedServices, Judged};
 use crate::call::{Answer, Call, Endpoint, Outcome};
 use crate::certificate::{KeyError, KeyPool, NameError};
 use crate::cmdlets::Pending;
-use crate::organisation::{Assumptions, Organisation, OrganisationError, UserRecipe};
+use crate::organisation::{Assumptions, DirectoryRecipe, Organisation, OrganisationError, UserRecipe};
 use crate::stand_in::StandIn;
 use directory::Directory;
 
@@ -64,6 +66,8 @@ pub struct World {
     pub(crate) sites: Vec<Site>,
     pub(crate) servers: BTreeMap<ServerName, Server>,
     pub(crate) directory: Directory,
+    pub(crate) controllers: Vec<Controller>,
+    pub(crate) directory_limits: DirectoryRecipe,
     pub(crate) faults: Vec<(Fault, u32)>,
     pub(crate) pending: BTreeMap<u64, Pending>,
     pub(crate) stand_ins: Vec<StandIn>,
