@@ -9,6 +9,7 @@ pub mod certificate;
 mod cmdlets;
 pub mod connect_file;
 pub mod control;
+pub mod inventory;
 pub mod net;
 pub mod organisation;
 pub mod presets;

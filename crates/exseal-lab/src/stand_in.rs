@@ -3,9 +3,11 @@
 //! Names, dates, serial number and extensions are the original's; key, signature and with them the thumbprint are the
 //! stand-in's. Whoever compares plans with reality translates by the map.
 
+pub mod file;
+
 use std::sync::Arc;
 
-use crate::certificate::{Certificate, Issuer, KeyError, KeyKind, PrivateKey, Thumbprint};
+use crate::certificate::{Certificate, Issuer, KeyError, KeyKind, Name, PrivateKey, Thumbprint};
 
 /// An original and what stands in for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub struct StandIn {
     pub original: Thumbprint,
     /// The stand-in's.
     pub stand_in: Thumbprint,
+    /// The subject of both.
+    pub subject: Name,
 }
 
 /// The kind of key a stand-in needs to look like its original.
@@ -44,6 +48,7 @@ pub fn stand_in(
     let pair = StandIn {
         original: original.thumbprint(),
         stand_in: made.thumbprint(),
+        subject: made.subject().clone(),
     };
     Ok((made, pair))
 }

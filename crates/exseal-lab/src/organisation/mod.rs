@@ -22,8 +22,9 @@ pub use assumptions::{
 pub use certificate::{CertificateRecipe, IssuerRef, KeyName, RootKind};
 pub use directory::DirectoryRecipe;
 pub use server::{
-    Disabler, HttpSysRecipe, PlacedCertificate, Protocol, Provider, Role, ServerRecipe, ServiceRecipe,
-    StartMode, StoreName, TaskRecipe, UrlRecipe, Version,
+    BindingRecipe, Disabler, HttpSysRecipe, PlacedCertificate, Protocol, Provider, Role, ServerRecipe,
+    ServiceRecipe, StartMode, StoreName, TaskRecipe, UrlRecipe, Version, VirtualDirectoryRecipe,
+    WebSiteRecipe,
 };
 pub use story::StoryRecipe;
 pub use transport::{

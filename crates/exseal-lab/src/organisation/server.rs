@@ -116,9 +116,38 @@ pub struct PlacedCertificate {
     /// Whether it was enabled for SMTP.
     #[serde(default)]
     pub smtp: bool,
+    /// Whether it was enabled for POP, whatever name POP is set to.
+    #[serde(default)]
+    pub pop: bool,
+    /// The same for IMAP.
+    #[serde(default)]
+    pub imap: bool,
     /// The name the store shows; absent: the recipe's.
     #[serde(default)]
     pub friendly_name: Option<String>,
+    /// In REQUEST: a request that waits for its answer, for the certificate's subject, names and key.
+    #[serde(default)]
+    pub request: bool,
+}
+
+impl PlacedCertificate {
+    /// A certificate in My as an import leaves it: with its key, which transport may read, enabled for nothing.
+    #[must_use]
+    pub fn in_my(certificate: &str) -> Self {
+        Self {
+            certificate: certificate.to_owned(),
+            store: StoreName::My,
+            key: true,
+            provider: None,
+            exportable: false,
+            network_service: true,
+            smtp: false,
+            pop: false,
+            imap: false,
+            friendly_name: None,
+            request: false,
+        }
+    }
 }
 
 /// An entry of http.sys.
@@ -186,6 +215,8 @@ pub struct Protocol {
     pub external: Vec<String>,
     /// InternalConnectionSettings; absent: the defaults.
     pub internal: Option<Vec<String>>,
+    /// LoginType; absent: `SecureLogin`.
+    pub login_type: Option<String>,
 }
 
 /// URLs of the virtual directories.
@@ -198,6 +229,51 @@ pub struct UrlRecipe {
     pub external: Option<String>,
     /// Extended Protection: `None`, `Allow` or `Require`.
     pub extended_protection: Option<String>,
+    /// AutoDiscoverServiceInternalUri, whole; absent: of the internal host; an empty text: none.
+    pub service_point: Option<String>,
+}
+
+/// A virtual directory that differs from what the hosts of `urls` make of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct VirtualDirectoryRecipe {
+    /// `owa`, `ecp`, `EWS`, `Microsoft-Server-ActiveSync`, `OAB`, `mapi`, `Autodiscover`, `PowerShell`, `Rpc`.
+    pub name: String,
+    /// InternalUrl, whole (of `Rpc`: InternalHostname); an empty text: none.
+    pub internal: Option<String>,
+    /// ExternalUrl, the same way.
+    pub external: Option<String>,
+    /// Extended Protection: `None`, `Allow` or `Require`.
+    pub extended_protection: Option<String>,
+}
+
+/// A site of IIS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebSiteRecipe {
+    /// Id: 1 is the Default Web Site, 2 Exchange Back End.
+    pub id: i32,
+    /// Name.
+    pub name: String,
+    /// Whether it is started.
+    #[serde(default = "yes")]
+    pub started: bool,
+    /// Bindings.
+    #[serde(default, rename = "binding")]
+    pub bindings: Vec<BindingRecipe>,
+}
+
+/// A binding of a site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BindingRecipe {
+    /// `https`, `http`, …
+    pub protocol: String,
+    /// `*:443:`.
+    pub information: String,
+    /// 1: SNI.
+    #[serde(default)]
+    pub ssl_flags: i32,
 }
 
 /// A scheduled task.
@@ -243,6 +319,9 @@ pub struct ServerRecipe {
     /// Language; absent: the organisation's.
     #[serde(default)]
     pub language: Option<Language>,
+    /// Zone, as minutes ahead of UTC; absent: the organisation's.
+    #[serde(default)]
+    pub utc_offset_minutes: Option<i32>,
     /// Database availability group; absent: the organisation's.
     #[serde(default)]
     pub dag: Option<String>,
@@ -258,6 +337,10 @@ pub struct ServerRecipe {
     /// Days until setup's own certificate ends; absent: five years after setup.
     #[serde(default)]
     pub exchange_days_left: Option<i32>,
+    /// Stores that hold the certificates listed for them and nothing else: neither setup's, nor `public`, nor the roots
+    /// of the simulation.
+    #[serde(default)]
+    pub only_listed: Vec<StoreName>,
     /// Certificates beyond setup's, or setup's placed otherwise.
     #[serde(default, rename = "store")]
     pub placed: Vec<PlacedCertificate>,
@@ -276,9 +359,15 @@ pub struct ServerRecipe {
     /// Further entries of http.sys.
     #[serde(default, rename = "http_sys_entry")]
     pub http_sys_entries: Vec<HttpSysRecipe>,
+    /// Sites of IIS, instead of setup's two.
+    #[serde(default, rename = "web_site")]
+    pub web_sites: Vec<WebSiteRecipe>,
     /// The certificate the directory names as internal transport certificate; absent: `exchange`; `none`: nothing.
     #[serde(default)]
     pub internal_transport: Option<String>,
+    /// Whether setup's receive connectors are there without being listed.
+    #[serde(default = "yes")]
+    pub setup_connectors: bool,
     /// Receive connectors: a default one's name changes that one, another name adds one.
     #[serde(default, rename = "receive_connector")]
     pub receive_connectors: Vec<ReceiveConnectorRecipe>,
@@ -291,6 +380,9 @@ pub struct ServerRecipe {
     /// URLs.
     #[serde(default)]
     pub urls: UrlRecipe,
+    /// Virtual directories that differ from it.
+    #[serde(default, rename = "virtual_directory")]
+    pub virtual_directories: Vec<VirtualDirectoryRecipe>,
     /// Services by name.
     #[serde(default)]
     pub services: BTreeMap<String, ServiceRecipe>,
@@ -347,22 +439,27 @@ impl ServerRecipe {
             site: None,
             dns_suffix: None,
             language: None,
+            utc_offset_minutes: None,
             dag: None,
             installed_days_ago: default_age(),
             setup_certificates: true,
             without: Vec::new(),
             exchange_days_left: None,
+            only_listed: Vec::new(),
             placed: Vec::new(),
             front_end: None,
             front_end_loopback: None,
             back_end: None,
             http_sys: None,
             http_sys_entries: Vec::new(),
+            web_sites: Vec::new(),
             internal_transport: None,
+            setup_connectors: true,
             receive_connectors: Vec::new(),
             pop: Protocol::default(),
             imap: Protocol::default(),
             urls: UrlRecipe::default(),
+            virtual_directories: Vec::new(),
             services: BTreeMap::new(),
             stopped_pools: Vec::new(),
             components: BTreeMap::new(),

@@ -15,6 +15,10 @@ pub struct ReceiveConnectorRecipe {
     pub role: Option<String>,
     /// Ports it listens on, on every address.
     pub ports: Option<Vec<u16>>,
+    /// Bindings as they are, `10.1.0.5:25`, instead of ports.
+    pub bindings: Option<Vec<String>>,
+    /// RemoteIPRanges; absent: everyone.
+    pub remote_ip_ranges: Option<Vec<String>>,
     /// Fqdn; absent: the server's.
     pub fqdn: Option<String>,
     /// TlsCertificateName: a certificate's id, or `<I>…<S>…` or any text as it is.
@@ -27,6 +31,10 @@ pub struct ReceiveConnectorRecipe {
     pub require_tls: Option<bool>,
     /// DomainSecureEnabled.
     pub domain_secure: Option<bool>,
+    /// TlsDomainCapabilities, `domain:Capability`.
+    pub tls_domain_capabilities: Option<Vec<String>>,
+    /// Whether ProtocolLoggingLevel is Verbose.
+    pub verbose_logging: Option<bool>,
     /// SuppressXAnonymousTls.
     pub suppress_x_anonymous_tls: Option<bool>,
     /// Enabled.

@@ -1,6 +1,6 @@
 //! The CAs of the simulation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -20,6 +20,8 @@ pub(crate) struct Authorities {
     pub(crate) unknown_ca: Issuer,
     /// CAs of the file and stand-ins of issuers, by subject.
     pub(crate) others: BTreeMap<Name, (Issuer, bool)>,
+    /// Roots that were made up for issuers nobody described.
+    pub(crate) invented: BTreeSet<Thumbprint>,
     /// Kind of each trusted root.
     pub(crate) roots: BTreeMap<Thumbprint, RootKind>,
 }
@@ -75,6 +77,7 @@ impl Authorities {
             internal_ca,
             unknown_ca,
             others: BTreeMap::new(),
+            invented: BTreeSet::new(),
             roots,
         })
     }
@@ -106,6 +109,15 @@ impl Authorities {
                 .map(|(issuer, _)| issuer.certificate.clone()),
         );
         found
+    }
+
+    /// The trusted ones among the roots that were made up: they are in no list of what a store holds.
+    pub(crate) fn invented(&self) -> Vec<Certificate> {
+        self.others
+            .values()
+            .filter(|(issuer, trusted)| *trusted && self.invented.contains(&issuer.certificate.thumbprint()))
+            .map(|(issuer, _)| issuer.certificate.clone())
+            .collect()
     }
 
     /// What every server's CA store holds from the start.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::ServerName;
+use super::{Reader, ServerName, World, services};
+use crate::organisation::{Disabler, Provider, StoreName};
 
 /// What goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -244,6 +245,94 @@ pub(crate) fn split_words(text: &str) -> Vec<String> {
         words.push(word);
     }
     words
+}
+
+impl World {
+    /// Lets something go wrong: at once when it is a state of a server, else when a command comes to its place.
+    pub fn fault(&mut self, fault: Fault) {
+        if fault.kind.waits_for_command() || fault.kind == FaultKind::BrokenPayloadSigning {
+            self.faults.push((fault, 0));
+            return;
+        }
+        if fault.kind == FaultKind::Unreachable {
+            let own = self.controllers.iter_mut();
+            // A domain controller is meant by name only.
+            for controller in own.filter(|own| fault.server.as_ref() == Some(&own.name)) {
+                controller.reachable = false;
+            }
+        }
+        let names: Vec<ServerName> = self
+            .servers
+            .keys()
+            .filter(|name| fault.server.as_ref().is_none_or(|wanted| wanted == *name))
+            .cloned()
+            .collect();
+        for name in names {
+            let Some(server) = self.servers.get_mut(&name) else {
+                continue;
+            };
+            match &fault.kind {
+                FaultKind::ServiceDown(service) => {
+                    // A service that is not there cannot be down.
+                    let _ = self.stop_service(&name, service);
+                }
+                FaultKind::ServiceHostStopped => {
+                    let _ = self.stop_service(&name, "MSExchangeServiceHost");
+                }
+                FaultKind::DisabledByPerson(service) => server.disable(service, Disabler::Person),
+                FaultKind::DisabledBySetup => {
+                    let touched: Vec<String> = server
+                        .services
+                        .keys()
+                        .filter(|service| services::touched_by_setup(service))
+                        .cloned()
+                        .collect();
+                    for service in touched {
+                        server.disable(&service, Disabler::Setup);
+                    }
+                    for component in ["ServerWideOffline", "HubTransport", "FrontendTransport"] {
+                        server
+                            .components
+                            .insert(component.to_owned(), "Inactive".to_owned());
+                    }
+                }
+                FaultKind::Unreachable => server.reachable = false,
+                FaultKind::NoKeyAccess => {
+                    for stored in server.stores.entry(StoreName::My).or_default() {
+                        if let Some(key) = stored.key.as_mut().filter(|_| stored.smtp) {
+                            key.readers.remove(&Reader::NetworkService);
+                        }
+                    }
+                }
+                FaultKind::KspKey => {
+                    for stored in server.stores.entry(StoreName::My).or_default() {
+                        if let Some(key) = stored.key.as_mut() {
+                            key.provider = Provider::Ksp;
+                        }
+                    }
+                }
+                FaultKind::DiskFull => server.free_bytes = 0,
+                FaultKind::ClockSkew(seconds) => server.skew_seconds = *seconds,
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes all waiting faults away, and the states of servers that faults made and time does not heal: reachability,
+    /// clock skew, a full disk.
+    pub fn heal(&mut self) {
+        self.faults.clear();
+        for controller in &mut self.controllers {
+            controller.reachable = true;
+        }
+        for server in self.servers.values_mut() {
+            server.reachable = true;
+            server.skew_seconds = 0;
+            if server.free_bytes == 0 {
+                server.free_bytes = 52_613_349_376;
+            }
+        }
+    }
 }
 
 #[cfg(test)]

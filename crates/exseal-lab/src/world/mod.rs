@@ -32,6 +32,7 @@ pub(crate) use selection::{choose, matches_pair, name_pair, smtp_enabled};
 pub use server::{
     Binding, HttpSysEntry, IIS_APP_ID, Reader, Server, ServerName, Service, Stored, StoredKey, WebSite,
 };
+pub(crate) use services::{installed_pools, installed_services};
 pub(crate) use status::{AllowedServices, Judged};
 
 use crate::call::{Answer, Call, Endpoint, Outcome};

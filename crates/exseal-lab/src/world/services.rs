@@ -107,6 +107,16 @@ pub(super) fn installed(role: Role, version: Version) -> BTreeMap<String, Servic
     services
 }
 
+/// The names of the services setup installs.
+pub(crate) fn installed_services(role: Role, version: Version) -> Vec<String> {
+    installed(role, version).into_keys().collect()
+}
+
+/// The names of the application pools setup makes.
+pub(crate) const fn installed_pools() -> &'static [&'static str] {
+    &APP_POOLS
+}
+
 /// Whether setup disables a service while it works.
 pub(super) fn touched_by_setup(name: &str) -> bool {
     name.starts_with("MSExchange")

@@ -275,3 +275,182 @@ fn what_a_lab_must_not_do_is_refused() {
     let kept = std::fs::read_to_string(folder.join("connect.toml")).unwrap();
     assert_eq!(kept, "user = \"mine\"\n");
 }
+
+/// The names of findings, with their servers.
+fn found(output: &Output) -> std::collections::BTreeSet<(String, String)> {
+    assert!(
+        output.status.code().is_some_and(|code| code < 2) && !output.stdout.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    said["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|own| (text(&own["name"]), text(&own["server"])))
+        .collect()
+}
+
+/// A live look at the lab of a folder.
+fn live(folder: &Path, now: &str) -> Output {
+    use std::io::Write as _;
+
+    let mut process = lab(folder)
+        .args([
+            "diagnose",
+            "--live",
+            "--connect",
+            "connect.toml",
+            "--password-stdin",
+        ])
+        .args(["--now", now, "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    process.stdin.take().unwrap().write_all(b"Simulated-1\n").unwrap();
+    process.wait_with_output().unwrap()
+}
+
+#[test]
+fn an_inventory_becomes_a_lab_that_shows_what_the_files_showed() {
+    const NOW: &str = "2026-11-24T09:00:00Z";
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let sample = crate::root().join("examples/kiefer");
+    let written = exseal(100)
+        .args(["discover", "--now", NOW, "--from"])
+        .arg(&sample)
+        .arg("-o")
+        .arg(folder.join("kiefer.json"))
+        .output()
+        .unwrap();
+    assert!(written.status.success());
+    let of_files = found(
+        &exseal(100)
+            .args(["diagnose", "--now", NOW, "--json", "--from"])
+            .arg(folder.join("kiefer.json"))
+            .output()
+            .unwrap(),
+    );
+
+    let running = start(folder, &["kiefer.json", "--now", NOW]);
+    crate::conform::conforms("lab-run", &running.started);
+    let of_lab = found(&live(folder, NOW));
+
+    // The lab's keys have 2,048 bits and sign with SHA-256, and EX2's back end has no certificate, so that its shell does
+    // not answer: what only the shell shows of it is dark, as it would be at the original.
+    let is_dark = |(name, server): &&(String, String)| {
+        matches!(name.as_str(), "key-too-short" | "signature-hash-weak")
+            || (server == "ex2.kiefer.example" && name.starts_with("connector-"))
+    };
+    let lower =
+        |all: &std::collections::BTreeSet<(String, String)>| -> std::collections::BTreeSet<(String, String)> {
+            all.iter()
+                .map(|(name, server)| (name.clone(), server.to_lowercase()))
+                .collect()
+        };
+    let of_lab = lower(&of_lab);
+    let of_files = lower(&of_files);
+    let missing: Vec<_> = of_files
+        .iter()
+        .filter(|own| !is_dark(own) && !of_lab.contains(*own))
+        .collect();
+    assert!(missing.is_empty(), "not shown: {missing:?}\nshown: {of_lab:?}");
+
+    // The map is a bijection between the inventory's certificates and the lab's, in the file as in the reply.
+    let inventory: Value =
+        serde_json::from_slice(&std::fs::read(folder.join("kiefer.json")).unwrap()).unwrap();
+    let beside = folder.join("connect.stand-ins.json");
+    let map: Value = serde_json::from_slice(&std::fs::read(&beside).unwrap()).unwrap();
+    let of = |value: &Value, key: &str| -> std::collections::BTreeSet<String> {
+        value["stand_ins"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|pair| pair[key].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let originals: std::collections::BTreeSet<String> = inventory["certificates"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect();
+    assert_eq!(of(&map, "original"), originals);
+    assert_eq!(of(&map, "stand_in").len(), originals.len());
+    assert_eq!(of(&map, "stand_in"), of(&running.started, "stand_in"));
+    assert!(of(&map, "stand_in").is_disjoint(&originals));
+    let dump = reply(folder, &["dump", "--json"]);
+    assert_eq!(dump["standIns"].as_array().unwrap().len(), originals.len());
+    assert!(!running.started["assumed"].as_array().unwrap().is_empty());
+
+    // With the stand-in of EX2's own certificate on the back end its shell is there again, and shows the rest.
+    let own = map["stand_ins"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|pair| pair["subject"] == "CN=EX2")
+        .unwrap();
+    reply(
+        folder,
+        &[
+            "break",
+            "--server",
+            "EX2",
+            "bind",
+            "0.0.0.0:444",
+            own["stand_in"].as_str().unwrap(),
+            "--json",
+        ],
+    );
+    let healed = lower(&found(&live(folder, NOW)));
+    assert!(
+        !healed
+            .iter()
+            .any(|(name, _)| name == "bound-certificate-not-in-store"),
+        "{healed:?}"
+    );
+    assert!(
+        healed
+            .iter()
+            .any(|(name, server)| name == "connector-certificate-not-found" && server.starts_with("ex2")),
+        "{healed:?}"
+    );
+
+    drop(running);
+}
+
+#[test]
+fn a_bad_inventory_is_refused_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for (content, wanted) in [
+        ("{\"format\": 1", "line 1"),
+        (
+            "{\"format\": 1, \"certificates\": {}, \"organisation\": {}, \"servers\": [{\"name\": \"S1\", \"build\": 3}]}",
+            "servers[0].build",
+        ),
+        (
+            "{\"format\": 9, \"certificates\": {}, \"organisation\": {}, \"servers\": []}",
+            "expected 1",
+        ),
+    ] {
+        std::fs::write(folder.join("bad.json"), content).unwrap();
+        let output = lab(folder)
+            .args(["lab", "run", "bad.json", "--ports", "mapped"])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(
+            said.contains(wanted) && said.contains("exseal discover"),
+            "{said}"
+        );
+        assert!(!folder.join("connect.toml").exists());
+    }
+}

@@ -8,10 +8,12 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use exseal_lab::connect_file;
 use exseal_lab::control::{self, Control};
+use exseal_lab::inventory;
 use exseal_lab::net::{Options, Ports, Running, StartError};
 use exseal_lab::organisation::Organisation;
 use exseal_lab::presets;
 use exseal_lab::remoting::{Doors, Guard, OfWorld, Service};
+use exseal_lab::stand_in::file as stand_in_file;
 use exseal_lab::world::World;
 use jiff::{SignedDuration, Timestamp};
 
@@ -32,7 +34,7 @@ const WHERE: &str = "Where to listen";
 /// Exit codes: 0 it ran and ended, 1 you can fix this, 2 command line or organisation file.
 #[derive(Args, Debug)]
 pub(crate) struct RunArgs {
-    /// The organisation file to run (docs/lab.md)
+    /// The organisation file to run (docs/lab.md), or an inventory that exseal discover -o wrote
     #[arg(
         value_name = "FILE",
         required_unless_present = "story",
@@ -94,6 +96,9 @@ struct Chosen {
     organisation: Organisation,
     name: String,
     what: String,
+    /// Of an inventory: what nobody saw, and what a lab cannot show.
+    assumed: Vec<inventory::Assumed>,
+    left_out: Vec<String>,
 }
 
 pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<Outcome, CommandError> {
@@ -148,15 +153,23 @@ async fn stay(
         })?;
         ours(connect_file)?;
         super::super::write(context, connect_file, text.as_bytes())?;
-        Started::new(
+        let started = Started::new(
             control.entry().name.clone(),
             &chosen.organisation,
             &held,
             &addresses,
             connect_file,
-        )
+        );
+        if held.stand_ins().is_empty() {
+            started
+        } else {
+            let beside = beside(connect_file);
+            ours(&beside)?;
+            super::super::write(context, &beside, stand_in_file::text(&held).as_bytes())?;
+            started.with_inventory(&chosen.assumed, &chosen.left_out, &beside)
+        }
     };
-    let _file = Written(connect_file);
+    let _files = Written([connect_file.to_path_buf(), beside(connect_file)]);
     control
         .wrote(connect_file.to_path_buf())
         .map_err(|error| of_control(&error))?;
@@ -195,19 +208,30 @@ async fn tick(world: Arc<Mutex<World>>, still: bool) {
     }
 }
 
-/// A connect.toml that goes when its lab goes.
-struct Written<'a>(&'a Path);
+/// Files that go when their lab goes.
+struct Written([PathBuf; 2]);
 
-impl Drop for Written<'_> {
+impl Drop for Written {
     fn drop(&mut self) {
-        if is_ours(self.0) {
-            let _ = std::fs::remove_file(self.0);
+        for path in &self.0 {
+            if is_ours(path) {
+                let _ = std::fs::remove_file(path);
+            }
         }
     }
 }
 
+/// Where the map of stand-ins goes: `connect.stand-ins.json` for `connect.toml`.
+fn beside(connect_file: &Path) -> PathBuf {
+    connect_file.with_extension("stand-ins.json")
+}
+
 fn is_ours(path: &Path) -> bool {
-    std::fs::read(path).is_ok_and(|content| content.starts_with(connect_file::FIRST_LINE.as_bytes()))
+    std::fs::read(path).is_ok_and(|content| {
+        [connect_file::FIRST_LINE, stand_in_file::BEGINNING]
+            .iter()
+            .any(|own| content.starts_with(own.as_bytes()))
+    })
 }
 
 /// Refuses a file that no lab wrote, and one of a lab that runs.
@@ -255,17 +279,31 @@ impl RunArgs {
                 organisation,
                 name: story.clone(),
                 what,
+                assumed: Vec::new(),
+                left_out: Vec::new(),
             });
         }
         let path = self.file.as_deref().unwrap_or(Path::new(""));
         let text = std::fs::read_to_string(path)
             .map_err(|error| CommandError::fixable(format!("cannot read {}: {error}", path.display())))?;
-        let organisation = Organisation::parse(&text).map_err(|error| {
-            CommandError::usage(format!("{}: {error}", path.display()))
-                .hint("docs/lab.md has every key with an example")
-        })?;
+        let (organisation, assumed, left_out) = if inventory::is_inventory(&text) {
+            let taken = inventory::read(&text).map_err(|error| {
+                CommandError::usage(format!("{}: {error}", path.display())).hint(
+                    "a file that begins with { is read as an inventory: exseal discover -o writes one; an organisation file is TOML",
+                )
+            })?;
+            (taken.organisation, taken.assumed, taken.left_out)
+        } else {
+            let organisation = Organisation::parse(&text).map_err(|error| {
+                CommandError::usage(format!("{}: {error}", path.display()))
+                    .hint("docs/lab.md has every key with an example")
+            })?;
+            (organisation, Vec::new(), Vec::new())
+        };
         Ok(Chosen {
             organisation,
+            assumed,
+            left_out,
             name: path
                 .file_stem()
                 .map_or_else(|| "lab".to_owned(), |stem| stem.to_string_lossy().into_owned()),

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use exseal_lab::connect_file::net_bios;
+use exseal_lab::inventory::Assumed;
 use exseal_lab::net::{Address, Side};
 use exseal_lab::organisation::{Organisation, Role};
 use exseal_lab::world::World;
@@ -13,6 +14,9 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::view::paint::{BOLD, DIM, styled, wrapped};
+
+/// Stand-ins that are listed on the screen; the file has them all.
+const SHOWN: usize = 20;
 
 /// A lab that listens.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -33,6 +37,12 @@ pub(crate) struct Started {
     users: Vec<LabUser>,
     /// Certificates of the organisation file that were issued again with keys of the lab.
     stand_ins: Vec<LabStandIn>,
+    /// The file with that map, beside the connect.toml; it goes with it.
+    stand_ins_file: Option<String>,
+    /// Of an inventory: what nobody saw, and what it is in this lab.
+    assumed: Vec<LabAssumed>,
+    /// Of an inventory: what was seen and this lab does not show.
+    left_out: Vec<String>,
     /// The connect.toml that was written; it goes when the lab ends.
     connect_file: String,
     /// What a person may try.
@@ -87,7 +97,35 @@ struct LabStandIn {
     stand_in: String,
 }
 
+/// What nobody saw.
+#[derive(Debug, Serialize, JsonSchema)]
+struct LabAssumed {
+    /// A server's name, or `organisation`.
+    of: String,
+    /// What of it.
+    what: String,
+    /// What it is in this lab.
+    taken: String,
+}
+
 impl Started {
+    /// The same, made of an inventory.
+    pub(crate) fn with_inventory(self, assumed: &[Assumed], left_out: &[String], stand_ins: &Path) -> Self {
+        Self {
+            stand_ins_file: Some(stand_ins.display().to_string()),
+            assumed: assumed
+                .iter()
+                .map(|own| LabAssumed {
+                    of: own.of.clone(),
+                    what: own.what.clone(),
+                    taken: own.taken.clone(),
+                })
+                .collect(),
+            left_out: left_out.to_vec(),
+            ..self
+        }
+    }
+
     pub(crate) fn new(
         name: String,
         organisation: &Organisation,
@@ -153,6 +191,9 @@ impl Started {
                     stand_in: pair.stand_in.to_string(),
                 })
                 .collect(),
+            stand_ins_file: None,
+            assumed: Vec::new(),
+            left_out: Vec::new(),
             connect_file: connect_file.display().to_string(),
             r#try: organisation
                 .story
@@ -213,13 +254,17 @@ pub(crate) fn text(lab: &Started, context: &Context) -> String {
     if !lab.stand_ins.is_empty() {
         line(
             &format!(
-                "{} certificates have stand-ins with keys of the lab:",
-                lab.stand_ins.len()
+                "{} certificates have stand-ins with keys of the lab{}:",
+                lab.stand_ins.len(),
+                lab.stand_ins_file
+                    .as_ref()
+                    .map(|file| format!("; the map is in {file}"))
+                    .unwrap_or_default()
             ),
             "",
             "  ",
         );
-        for pair in &lab.stand_ins {
+        for pair in lab.stand_ins.iter().take(SHOWN) {
             line(
                 &format!("{} stands for {}", pair.stand_in, pair.original),
                 "  ",
@@ -227,6 +272,7 @@ pub(crate) fn text(lab: &Started, context: &Context) -> String {
             );
         }
     }
+    out.push_str(&of_inventory(lab, context));
     out.push_str("try:\n");
     for own in &lab.r#try {
         out.push_str(&wrapped(own, "  ", "    ", context.width));
@@ -247,6 +293,33 @@ pub(crate) fn text(lab: &Started, context: &Context) -> String {
         }
     }
     out.push_str("  exseal lab do advance 400d\nCtrl-C ends it\n");
+    out
+}
+
+/// What of an inventory was assumed and what was left out; what is the same of several servers stands once.
+fn of_inventory(lab: &Started, context: &Context) -> String {
+    let mut out = String::new();
+    if !lab.assumed.is_empty() {
+        out.push_str("assumed, because nobody saw it:\n");
+        let mut told: Vec<((&str, &str), Vec<&str>)> = Vec::new();
+        for own in &lab.assumed {
+            let what = (own.what.as_str(), own.taken.as_str());
+            match told.iter_mut().find(|(known, _)| *known == what) {
+                Some((_, of)) => of.push(&own.of),
+                None => told.push((what, vec![&own.of])),
+            }
+        }
+        for ((what, taken), of) in told {
+            let line = format!("{}: {what}: {taken}", of.join(", "));
+            out.push_str(&wrapped(&line, "  ", "    ", context.width));
+        }
+    }
+    if !lab.left_out.is_empty() {
+        out.push_str("not in this lab:\n");
+        for own in &lab.left_out {
+            out.push_str(&wrapped(own, "  ", "    ", context.width));
+        }
+    }
     out
 }
 
