@@ -24,7 +24,8 @@ pub(crate) struct BenchArgs {
 enum Bench {
     /// Decode the recorded CLIXML beside psrpcore, pypsrp and psrp-rs
     Decode(decode::DecodeArgs),
-    /// Judge inventories of up to 1,000 servers, part by part
+    /// Judge inventories of up to 1,000 servers and plan on them, part by part
+    #[command(alias = "plan")]
     Judge(judge::JudgeArgs),
     /// Start a lab of 200 servers and shake hands ten thousand times
     Lab(lab::LabArgs),

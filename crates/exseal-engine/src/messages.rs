@@ -31,6 +31,8 @@ pub struct Catalogue {
     pub finding: BTreeMap<String, Texts>,
     /// What stops when the certificate of a slot ends, by [`Slot::kind`](exseal_model::Slot::kind).
     pub ends: BTreeMap<String, String>,
+    /// Sentences of plans, by key.
+    pub plan: BTreeMap<String, String>,
 }
 
 const ENGLISH: &str = include_str!("../messages/en.toml");

@@ -19,6 +19,8 @@ pub struct Policy {
     pub front_end: FrontEnd,
     /// How the Auth certificate is decided about.
     pub auth: AuthPolicy,
+    /// How changes are made.
+    pub change: ChangePolicy,
     /// Certificates that are left alone, by a part of their subject, without regard to case.
     pub ignore: Vec<String>,
 }
@@ -118,6 +120,63 @@ impl Default for AuthPolicy {
     }
 }
 
+/// How changes are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct ChangePolicy {
+    /// Lifetime of self-signed certificates that are made, in days.
+    pub lifetime_days: u32,
+    /// Size of their RSA keys in bits.
+    pub key_bits: u32,
+    /// Whether their public part is copied to Root, as setup does it.
+    pub copy_to_root: CopyToRoot,
+    /// Days for which a certificate has to have been seen unused before `cleanup` takes it away.
+    pub unused_days: u32,
+}
+
+impl ChangePolicy {
+    fn check(self, text: &str) -> Result<(), PolicyError> {
+        // Windows and Exchange take these sizes (facts/exchange.md 2.1); ten years is what its own longest one has.
+        if ![2048, 4096].contains(&self.key_bits) {
+            return Err(PolicyError {
+                message: format!("expected 2048 or 4096 bits, found {}", self.key_bits),
+                span: find(text, "key-bits"),
+            });
+        }
+        if !(1..=3650).contains(&self.lifetime_days) {
+            return Err(PolicyError {
+                message: format!("expected 1 to 3650 days, found {}", self.lifetime_days),
+                span: find(text, "lifetime-days"),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Whether the public part of a new certificate is copied to Root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CopyToRoot {
+    /// Where its predecessor has a copy there.
+    AsBefore,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Default for ChangePolicy {
+    /// Five years and 2048 bits as setup makes them, Root as before, two weeks.
+    fn default() -> Self {
+        Self {
+            lifetime_days: 1825,
+            key_bits: 2048,
+            copy_to_root: CopyToRoot::AsBefore,
+            unused_days: 14,
+        }
+    }
+}
+
 /// A policy that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -204,6 +263,7 @@ impl Policy {
                 });
             }
         }
+        policy.change.check(text)?;
         Ok(policy)
     }
 

@@ -65,6 +65,15 @@ pub fn slots(inventory: &Inventory) -> Vec<SlotUse> {
     uses
 }
 
+/// The slots of one server, by its place in [`Inventory::servers`]; none for a place that does not exist.
+pub(crate) fn slots_of_server(inventory: &Inventory, at: usize) -> Vec<SlotUse> {
+    let mut uses = Vec::new();
+    if let Some(server) = inventory.servers.get(at) {
+        of_server(inventory, server, at, &mut uses);
+    }
+    uses
+}
+
 fn of_server(inventory: &Inventory, server: &Server, at: usize, uses: &mut Vec<SlotUse>) {
     let mut push = |slot, presents| {
         uses.push(SlotUse {

@@ -139,6 +139,38 @@ impl Certificate {
         })
     }
 
+    /// A self-signed certificate that is not made yet, as planning foresees it: no DER, and a thumbprint that follows from
+    /// `mark` and stands for the one it will have. Never written anywhere.
+    #[must_use]
+    pub fn foreseen(
+        mark: &str,
+        subject: &str,
+        names: &[String],
+        key_bits: u32,
+        valid: (Timestamp, Timestamp),
+    ) -> Self {
+        Self {
+            thumbprint: Thumbprint::of_der(mark.as_bytes()),
+            subject: subject.to_owned(),
+            issuer: subject.to_owned(),
+            common_name: subject.strip_prefix("CN=").map(str::to_owned),
+            serial: String::new(),
+            not_before: valid.0,
+            not_after: valid.1,
+            dns_names: names.to_vec(),
+            key_algorithm: "RSA".to_owned(),
+            key_bits: Some(key_bits),
+            signature_algorithm: "sha256RSA".to_owned(),
+            signature_hash: Some("sha256".to_owned()),
+            self_signed: true,
+            version: 3,
+            is_ca: false,
+            extended_key_usage: Some(vec!["1.3.6.1.5.5.7.3.1".to_owned()]),
+            subject_key_identifier: None,
+            der: mark.as_bytes().into(),
+        }
+    }
+
     /// The names a client may ask for: subjectAltName, or the common name when there is none.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {

@@ -286,6 +286,13 @@ impl LiveSources {
     }
 }
 
+impl LiveSources {
+    /// How passwords are given.
+    pub(crate) const fn passwords(&self) -> &Passwords {
+        &self.passwords
+    }
+}
+
 impl Sources {
     /// Reads everything and makes one inventory of it.
     pub(crate) fn inventory(&self, context: &Context) -> Result<Inventory, CommandError> {

@@ -45,7 +45,7 @@ fn run(context: &Context<'_>, report: &mut Report) {
 }
 
 /// Services whose absence looks like a certificate fault.
-pub(super) fn is_needed(name: &str) -> bool {
+pub(crate) fn is_needed(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name.starts_with("msexchange") || matches!(name.as_str(), "w3svc" | "was" | "iisadmin" | "winrm")
 }

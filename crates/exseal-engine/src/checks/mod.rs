@@ -87,7 +87,9 @@ use exseal_model::inventory::{Server, StoreEntry};
 use exseal_model::{Certificate, Inventory, Product, Severity, Slot, Thumbprint};
 use jiff::Timestamp;
 
+pub(crate) use exchange_service_down::is_needed as is_needed_service;
 pub use report::{Draft, Report};
+pub(crate) use services_disabled_by_setup::disabled as disabled_services;
 
 use crate::policy::Policy;
 use crate::slots::{SlotUse, slots};
@@ -277,6 +279,11 @@ impl<'i> Context<'i> {
     /// those of Azure, the web management service, AD LDS and peer-to-peer access, and those the policy leaves alone.
     #[must_use]
     pub fn is_bystander(&self, certificate: &Certificate) -> bool {
+        Self::bystander(self.policy, certificate)
+    }
+
+    /// As [`is_bystander`](Self::is_bystander), without a context.
+    pub(crate) fn bystander(policy: &Policy, certificate: &Certificate) -> bool {
         const SUBJECTS: [&str; 4] = [
             "DC=Windows Azure CRP Certificate Generator",
             "CN=WMSvc-",
@@ -291,7 +298,7 @@ impl<'i> Context<'i> {
         };
         SUBJECTS.iter().any(begins)
             || is_guid_name(subject) && is_guid_name(&certificate.issuer)
-            || self.policy.ignores(certificate)
+            || policy.ignores(certificate)
     }
 
     /// The certificates of a server's My store that were seen, with their entries.

@@ -37,7 +37,7 @@ fn run(context: &Context<'_>, report: &mut Report) {
 }
 
 /// Disabled services that an Exchange server needs; POP and IMAP are off by default and do not count.
-pub(super) fn disabled(server: &Server) -> Vec<String> {
+pub(crate) fn disabled(server: &Server) -> Vec<String> {
     server
         .services
         .iter()

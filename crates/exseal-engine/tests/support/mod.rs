@@ -12,6 +12,8 @@
     reason = "each test binary uses a part of it, and a test may fail by panicking"
 )]
 
+pub mod shapes;
+
 use exseal_engine::{Diagnosis, Policy, diagnose, merge};
 use exseal_model::inventory::{
     EdgeSubscription, ReceiveConnector, Role, SendConnector, Server, ServerName, SiteBinding, StoreEntry,

@@ -11,6 +11,7 @@ mod explain;
 mod forecast;
 mod inspect;
 mod lab;
+mod plan;
 mod probe;
 mod report;
 mod schema;
@@ -78,6 +79,7 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Discover(discover::DiscoverArgs),
     Diagnose(diagnose::DiagnoseArgs),
+    Plan(plan::PlanArgs),
     Probe(probe::ProbeArgs),
     Session(session::SessionArgs),
     Auth(auth::AuthArgs),
@@ -101,6 +103,7 @@ impl Command {
             Self::Inspect(_) => info_span!("inspect"),
             Self::Discover(_) => info_span!("discover"),
             Self::Diagnose(_) => info_span!("diagnose"),
+            Self::Plan(_) => info_span!("plan"),
             Self::Probe(_) => info_span!("probe"),
             Self::Session(_) => info_span!("session"),
             Self::Auth(_) => info_span!("auth_status"),
@@ -140,6 +143,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Inspect(args) => inspect::run(&context, args),
         Command::Discover(args) => discover::run(&context, args),
         Command::Diagnose(args) => diagnose::run(&context, args),
+        Command::Plan(args) => plan::run(&context, args),
         Command::Probe(args) => probe::run(&context, args),
         Command::Session(args) => session::run(&context, args),
         Command::Auth(args) => auth::run(&context, args),

@@ -13,8 +13,8 @@ use crate::context::Context;
 #[derive(Args, Debug)]
 #[command(hide = true)]
 pub(crate) struct SchemaArgs {
-    /// auth-status, checks, diagnose, diff, forecast, inspect, inventory, lab-events, lab-list, lab-run, probe, report,
-    /// session-check or session-exec
+    /// auth-status, checks, diagnose, diff, fix, forecast, inspect, inventory, lab-events, lab-list, lab-run, plan, probe,
+    /// report, session-check or session-exec
     #[arg(required_unless_present = "all")]
     name: Option<String>,
 
@@ -33,11 +33,13 @@ pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
         ("checks", of::<Vec<super::checks::CheckLine>>()),
         ("diagnose", of::<exseal_engine::Diagnosis>()),
         ("diff", of::<exseal_engine::Difference>()),
+        ("fix", of::<exseal_engine::plan::Fix>()),
         ("forecast", of::<exseal_engine::Forecast>()),
         ("inspect", of::<crate::view::inspect::Inspected>()),
         ("lab-events", of::<crate::view::lab::Events>()),
         ("lab-list", of::<crate::view::lab::Listed>()),
         ("lab-run", of::<crate::view::lab::Started>()),
+        ("plan", of::<exseal_model::Plan>()),
         ("probe", of::<crate::view::probe::Probed>()),
         ("report", of::<crate::view::report::Report>()),
         ("inventory", of::<exseal_model::Inventory>()),

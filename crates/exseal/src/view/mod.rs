@@ -11,6 +11,7 @@ pub(crate) mod lab;
 pub(crate) mod matrix;
 pub(crate) mod page;
 pub(crate) mod paint;
+pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod report;
 pub(crate) mod session;

@@ -11,6 +11,7 @@ mod conform;
 mod lab;
 mod manners;
 mod outputs;
+mod plan;
 mod probe;
 mod recorded;
 mod reference;

@@ -1,0 +1,39 @@
+//! The goals, one file each: how what a person asks for becomes changes.
+
+mod back_end_renew;
+mod certificate;
+mod cleanup;
+mod front_end_rebind;
+mod internal_transport_renew;
+mod services_start;
+
+pub(super) use cleanup::Known;
+use exseal_model::plan::Goal;
+
+use super::draft::Draft;
+
+/// Pushes the changes of a goal onto a draft, or says why there are none.
+pub(super) fn pursue(goal: &Goal, draft: &mut Draft<'_>) {
+    let name = goal.name();
+    let servers = draft.chosen(name, goal.servers());
+    if matches!(goal, Goal::Cleanup { .. }) {
+        // What can be put back goes before what cannot, on all servers.
+        for server in &servers {
+            cleanup::roots(draft, server);
+        }
+    }
+    for server in servers {
+        if !draft.is_ours(name, &server) {
+            continue;
+        }
+        match goal {
+            Goal::BackEndRenew { .. } => back_end_renew::on(draft, name, &server),
+            Goal::InternalTransportRenew { .. } => internal_transport_renew::on(draft, name, &server),
+            Goal::FrontEndRebind { certificate, .. } => {
+                front_end_rebind::on(draft, name, &server, *certificate);
+            }
+            Goal::ServicesStart { .. } => services_start::on(draft, name, &server),
+            Goal::Cleanup { .. } => cleanup::on(draft, name, &server),
+        }
+    }
+}

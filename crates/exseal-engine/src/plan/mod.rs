@@ -1,0 +1,60 @@
+//! From an inventory and what a person asks for to a plan: no choice left, every step with its words, its conditions, its
+//! proofs and its way back.
+//!
+//! A goal (one file each under `goals`) looks at a [`Draft`] and pushes changes onto it. The draft turns each change into a
+//! step of the inventory **as the steps before it will leave it**, so that goals stand on each other, and the plan of what
+//! a plan leaves is empty.
+
+mod command;
+mod draft;
+mod fix;
+mod goals;
+mod predict;
+mod step;
+pub mod words;
+
+use exseal_model::Inventory;
+use exseal_model::plan::{Goal, Plan};
+use jiff::Timestamp;
+
+use crate::policy::Policy;
+use draft::Draft;
+
+pub use fix::{Fix, Group, Urgency, fix};
+
+/// Makes the plan of some goals, in their order, `cleanup` last; of one goal server by server, in the order of their names.
+///
+/// `earlier` are inventories of the same organisation seen before, in any order: what they show unused may be cleaned up
+/// once the policy's time has passed. Linear in the number of servers; permuting servers or `earlier` changes nothing.
+#[must_use]
+pub fn plan(
+    inventory: &Inventory,
+    policy: &Policy,
+    goals: &[Goal],
+    earlier: &[(Timestamp, Inventory)],
+    now: Timestamp,
+) -> Plan {
+    let mut draft = Draft::new(inventory, policy, earlier, now);
+    let mut ordered: Vec<&Goal> = goals.iter().collect();
+    // What cannot be taken back comes last.
+    ordered.sort_by_key(|goal| matches!(goal, Goal::Cleanup { .. }));
+    for goal in ordered {
+        goals::pursue(goal, &mut draft);
+    }
+    let Draft { steps, waits, .. } = draft;
+    Plan::of(now, goals.to_vec(), steps, waits, inventory.clone())
+}
+
+/// The inventory as a plan's steps will leave it, as far as planning foresees it; a certificate that a step makes stands
+/// there by a thumbprint of its own that is no real one.
+///
+/// After `upto` steps only, if that is fewer than there are.
+#[must_use]
+pub fn predicted(plan: &Plan, upto: usize) -> Inventory {
+    let mut inventory = plan.inventory.clone();
+    let at = predict::Places::of(&inventory);
+    for step in plan.steps.iter().take(upto) {
+        predict::apply(&mut inventory, &at, &step.change, step.number, plan.made);
+    }
+    inventory
+}
