@@ -108,16 +108,7 @@ impl AdObject {
             || uuid::Uuid::try_parse(guid).is_ok_and(|guid| guid == self.guid(world))
     }
 
-    /// Adds the properties of these names to an object, in this order. Names it does not know are left out by no one:
-    /// they are the caller's to write.
-    pub(crate) fn add(&self, run: &Run<'_>, mut object: PsObject, names: &[&'static str]) -> PsObject {
-        for name in names {
-            object = object.with(name, self.value(run, name));
-        }
-        object
-    }
-
-    /// One of them.
+    /// What every object shows under a name; empty for what is empty as a rule.
     pub(crate) fn value(&self, run: &Run<'_>, name: &str) -> PsValue {
         let world = &*run.world;
         match name {

@@ -7,8 +7,8 @@ use super::ad::AdObject;
 use super::certificate::not_found;
 use super::error::Problem;
 use super::object::{PsObject, PsValue};
-use super::payload;
 use super::run::{Run, Stop};
+use super::shapes::AUTH_CONFIG;
 use super::table::{Access, Cmdlet, switch, text, time};
 use crate::certificate::Thumbprint;
 use crate::organisation::Provider;
@@ -72,54 +72,19 @@ fn shown(run: &Run<'_>, config: &AuthConfig) -> PsObject {
     let effective = config
         .next_effective
         .map_or(PsValue::Null, |at| PsValue::Time(at, run.offset_minutes()));
-    let object = PsObject::new(
-        &[
-            "Microsoft.Exchange.Data.Directory.SystemConfiguration.AuthConfig",
-            "Microsoft.Exchange.Data.Directory.SystemConfiguration.ADConfigurationObject",
-            "Microsoft.Exchange.Data.Directory.ADObject",
-            "Microsoft.Exchange.Data.Directory.ADRawEntry",
-            "Microsoft.Exchange.Data.ConfigurableObject",
-            "System.Object",
-        ],
-        NAME,
-    )
-    .with("CurrentCertificateThumbprint", thumbprint(config.current))
-    .with("PreviousCertificateThumbprint", thumbprint(config.previous))
-    .with("NextCertificateThumbprint", thumbprint(config.next))
-    .with("NextCertificateEffectiveDate", effective)
-    .with("ServiceName", PsValue::text(SERVICE))
-    .with("Realm", PsValue::text(&config.realm))
-    .with("DeploymentId", PsValue::text(""))
-    .with("IssuerIdentifier", PsValue::text(""));
-    let mut object = own.add(
+    AUTH_CONFIG.object(
         run,
-        object,
-        &[
-            "Name",
-            "AdminDisplayName",
-            "ExchangeVersion",
-            "DistinguishedName",
-            "Identity",
-            "Guid",
-            "ObjectCategory",
-            "ObjectClass",
-            "WhenChanged",
-            "WhenCreated",
-            "WhenChangedUTC",
-            "WhenCreatedUTC",
-            "OrganizationId",
-            "Id",
-            "OriginatingServer",
-            "IsValid",
-            "ObjectState",
+        NAME,
+        Some(&own),
+        vec![
+            ("CurrentCertificateThumbprint", thumbprint(config.current)),
+            ("PreviousCertificateThumbprint", thumbprint(config.previous)),
+            ("NextCertificateThumbprint", thumbprint(config.next)),
+            ("NextCertificateEffectiveDate", effective),
+            ("ServiceName", PsValue::text(SERVICE)),
+            ("Realm", PsValue::text(&config.realm)),
         ],
-    );
-    object.payload = Some(payload::simple(
-        "Microsoft.Exchange.Data.Directory",
-        "Microsoft.Exchange.Data.Directory.SystemConfiguration.AuthConfig",
-        &[("Identity", NAME)],
-    ));
-    object
+    )
 }
 
 fn set(run: &mut Run<'_>) -> Result<(), Stop> {

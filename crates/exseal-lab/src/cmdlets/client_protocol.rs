@@ -3,16 +3,26 @@
 
 use super::ad::{self, AdObject};
 use super::error::Problem;
-use super::exchange_server::time_span;
 use super::object::{EXCHANGE_DATA, PsObject, PsValue};
-use super::payload;
 use super::run::{Run, Stop};
+use super::shapes::{IMAP_SETTINGS, POP_SETTINGS};
 use super::table::{Access, Cmdlet, Parameter, boolean, one_of, text, texts};
+use super::values;
 use crate::world::ServerName;
 use crate::world::directory::{ClientProtocol, Key, Object, ProtocolSettings};
 
 const LOGIN_TYPES: &[&str] = &["PlainTextLogin", "PlainTextAuthentication", "SecureLogin"];
 const LOGIN_TYPE: &str = "Microsoft.Exchange.Data.Directory.SystemConfiguration.LoginOptions";
+
+const BINDING: &[&str] = &[
+    "Microsoft.Exchange.Data.IPBinding",
+    "System.Net.IPEndPoint",
+    "System.Object",
+];
+const CONNECTION: &[&str] = &[
+    "Microsoft.Exchange.Data.ProtocolConnectionSettings",
+    "System.Object",
+];
 
 const SET: &[Parameter] = &[
     text("Server"),
@@ -218,21 +228,21 @@ fn shown(
     let key = Key::Protocol(target.clone(), protocol);
     let (created, changed) = ad::dates(run, &key);
     let server = target.as_str().to_uppercase();
-    let (class, types, plain, implicit, proxy): (&[_], _, _, _, _) = match protocol {
+    let (shape, classes, category): (_, &[_], _) = match protocol {
         ClientProtocol::Pop => (
+            POP_SETTINGS,
             &["top", "protocolCfg", "protocolCfgPOP", "protocolCfgPOPServer"],
-            "Microsoft.Exchange.Data.Directory.SystemConfiguration.Pop3AdConfiguration",
-            110,
-            995,
-            1995,
+            "Protocol-Cfg-POP-Server",
         ),
         ClientProtocol::Imap => (
+            IMAP_SETTINGS,
             &["top", "protocolCfg", "protocolCfgIMAP", "protocolCfgIMAPServer"],
-            "Microsoft.Exchange.Data.Directory.SystemConfiguration.Imap4AdConfiguration",
-            143,
-            993,
-            1993,
+            "Protocol-Cfg-IMAP-Server",
         ),
+    };
+    let (plain, implicit, proxy) = match protocol {
+        ClientProtocol::Pop => (110, 995, 1995),
+        ClientProtocol::Imap => (143, 993, 1993),
     };
     let own = AdObject {
         name: "1".to_owned(),
@@ -243,142 +253,59 @@ fn shown(
             ad::servers(world)
         ),
         parent_shown: format!("{server}\\{}", word(protocol)),
-        classes: class,
-        category: match protocol {
-            ClientProtocol::Pop => "Protocol-Cfg-POP-Server",
-            ClientProtocol::Imap => "Protocol-Cfg-IMAP-Server",
-        },
+        classes,
+        category,
         version: (1, "8.0.535.0"),
         created,
         changed,
     };
-    let bindings = |port: i32| {
-        let items = [format!("[::]:{port}"), format!("0.0.0.0:{port}")]
-            .into_iter()
-            .map(|text| {
-                PsValue::Object(Box::new(PsObject::new(
-                    &[
-                        "Microsoft.Exchange.Data.IPBinding",
-                        "System.Net.IPEndPoint",
-                        "System.Object",
-                    ],
-                    text,
-                )))
-            })
-            .collect();
-        PsValue::multi("Microsoft.Exchange.Data.IPBinding", EXCHANGE_DATA, items)
-    };
-    let connections = |settings: &[String]| {
-        let items = settings
+    let printed = |of: &'static [&'static str], texts: &[String]| {
+        let items = texts
             .iter()
-            .map(|text| {
-                PsValue::Object(Box::new(PsObject::new(
-                    &[
-                        "Microsoft.Exchange.Data.ProtocolConnectionSettings",
-                        "System.Object",
-                    ],
-                    text,
-                )))
-            })
+            .map(|text| PsValue::Object(Box::new(PsObject::new(of, text))))
             .collect();
-        PsValue::multi(
-            "Microsoft.Exchange.Data.ProtocolConnectionSettings",
-            EXCHANGE_DATA,
-            items,
-        )
+        PsValue::multi(of.first().copied().unwrap_or_default(), EXCHANGE_DATA, items)
     };
+    let bindings = |port: i32| printed(BINDING, &[format!("[::]:{port}"), format!("0.0.0.0:{port}")]);
     let login = LOGIN_TYPES
         .iter()
         .position(|own| own.eq_ignore_ascii_case(&settings.login_type))
         .and_then(|at| i32::try_from(at + 1).ok())
         .unwrap_or(3);
-    let object = PsObject::new(
-        &[
-            types,
-            "Microsoft.Exchange.Data.Directory.SystemConfiguration.PopImapAdConfiguration",
-            "Microsoft.Exchange.Data.Directory.SystemConfiguration.ADEmailTransport",
-            "Microsoft.Exchange.Data.Directory.SystemConfiguration.ADConfigurationObject",
-            "Microsoft.Exchange.Data.Directory.ADObject",
-            "Microsoft.Exchange.Data.Directory.ADRawEntry",
-            "Microsoft.Exchange.Data.ConfigurableObject",
-            "System.Object",
-        ],
-        format!("{server}\\1"),
-    )
-    .with("ProtocolName", PsValue::text(word(protocol)))
-    .with("Name", PsValue::text("1"))
-    .with("UnencryptedOrTLSBindings", bindings(plain))
-    .with("SSLBindings", bindings(implicit))
-    .with("InternalConnectionSettings", connections(&settings.internal))
-    .with("ExternalConnectionSettings", connections(&settings.external))
-    .with(
-        "X509CertificateName",
-        PsValue::text(&settings.x509_certificate_name),
-    )
-    .with(
-        "Banner",
-        PsValue::text(match protocol {
-            ClientProtocol::Pop => "The Microsoft Exchange POP3 service is ready.",
-            ClientProtocol::Imap => "The Microsoft Exchange IMAP4 service is ready.",
-        }),
-    )
-    .with(
-        "LoginType",
-        PsValue::Enum(LOGIN_TYPE.into(), settings.login_type.clone().into(), login),
-    )
-    .with("AuthenticatedConnectionTimeout", time_span(1800))
-    .with("PreAuthenticatedConnectionTimeout", time_span(60))
-    .with("MaxConnections", PsValue::Int(2_147_483_647))
-    .with("MaxConnectionFromSingleIP", PsValue::Int(2_147_483_647))
-    .with("MaxConnectionsPerUser", PsValue::Int(16))
-    .with("ProxyTargetPort", PsValue::Int(proxy))
-    .with("ProtocolLogEnabled", PsValue::Bool(settings.log_enabled))
-    .with("EnforceCertificateErrors", PsValue::Bool(false))
-    .with(
-        "ExtendedProtectionPolicy",
-        PsValue::enumeration(
-            "Microsoft.Exchange.Data.Directory.SystemConfiguration.ExtendedProtectionTokenCheckingMode",
-            "None",
-            0,
-        ),
-    )
-    .with("EnableGSSAPIAndNTLMAuth", PsValue::Bool(true))
-    .with(
-        "Server",
-        ad::id(
-            world,
-            &server,
-            &format!("CN={server},{}", ad::servers(world)),
-            "Servers",
-            world.guid(&format!("CN={server},{}", ad::servers(world))),
-        ),
-    );
-    let mut object = own.add(
+    shape.object(
         run,
-        object,
-        &[
-            "AdminDisplayName",
-            "ExchangeVersion",
-            "DistinguishedName",
-            "Identity",
-            "Guid",
-            "ObjectCategory",
-            "ObjectClass",
-            "WhenChanged",
-            "WhenCreated",
-            "WhenChangedUTC",
-            "WhenCreatedUTC",
-            "OrganizationId",
-            "Id",
-            "OriginatingServer",
-            "IsValid",
-            "ObjectState",
+        own.identity.clone(),
+        Some(&own),
+        vec![
+            ("ProtocolName", PsValue::text(word(protocol))),
+            ("UnencryptedOrTLSBindings", bindings(plain)),
+            ("SSLBindings", bindings(implicit)),
+            (
+                "InternalConnectionSettings",
+                printed(CONNECTION, &settings.internal),
+            ),
+            (
+                "ExternalConnectionSettings",
+                printed(CONNECTION, &settings.external),
+            ),
+            (
+                "X509CertificateName",
+                PsValue::text(&settings.x509_certificate_name),
+            ),
+            (
+                "Banner",
+                PsValue::text(format!(
+                    "The Microsoft Exchange {} service is ready.",
+                    word(protocol)
+                )),
+            ),
+            (
+                "LoginType",
+                PsValue::Enum(LOGIN_TYPE.into(), settings.login_type.clone().into(), login),
+            ),
+            ("ProxyTargetPort", PsValue::Int(proxy)),
+            ("ProtocolLogEnabled", PsValue::Bool(settings.log_enabled)),
+            ("Server", values::server_id(world, target)),
         ],
-    );
-    object.payload = Some(payload::simple(
-        "Microsoft.Exchange.Data.Directory",
-        types,
-        &[("Identity", &own.identity)],
-    ));
-    object
+    )
 }

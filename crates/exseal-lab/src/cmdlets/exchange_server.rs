@@ -6,7 +6,9 @@ use super::object::{PsObject, PsValue};
 use super::payload;
 use super::run::{Run, Stop, find_server};
 use super::select::matches;
+use super::shapes::{EXCHANGE_SERVER, SC};
 use super::table::{Access, Cmdlet, switch, text};
+use super::values;
 use crate::organisation::{Role, Version};
 use crate::world::{Server, ServerName, World};
 
@@ -130,28 +132,6 @@ pub(crate) fn server_version(server: &Server) -> PsValue {
     PsValue::Object(Box::new(object))
 }
 
-fn data_path() -> PsValue {
-    let path = "C:\\Program Files\\Microsoft\\Exchange Server\\V15\\Mailbox";
-    let mut object = PsObject::new(
-        &[
-            "Microsoft.Exchange.Data.LocalLongFullPath",
-            "Microsoft.Exchange.Data.LongPath",
-            "System.Object",
-        ],
-        path,
-    )
-    .with("PathName", PsValue::text(path))
-    .with("IsLocalFull", PsValue::Bool(true))
-    .with("IsUnc", PsValue::Bool(false))
-    .with("DriveName", PsValue::text("C:"));
-    object.payload = Some(payload::simple(
-        "Microsoft.Exchange.Data",
-        "Microsoft.Exchange.Data.LocalLongFullPath",
-        &[],
-    ));
-    PsValue::Object(Box::new(object))
-}
-
 fn network_address(server: &Server) -> PsValue {
     let name = server.name.as_str().to_uppercase();
     let fqdn = server.fqdn.as_str();
@@ -191,39 +171,6 @@ fn network_address(server: &Server) -> PsValue {
         ],
         items,
     )
-}
-
-/// An EnhancedTimeSpan.
-pub(crate) fn time_span(seconds: i64) -> PsValue {
-    let part = |number: i64| PsValue::Int(i32::try_from(number).unwrap_or(0));
-    // Whole seconds below a year fit a float without loss.
-    let total = f64::from(i32::try_from(seconds).unwrap_or(i32::MAX));
-    let mut object = PsObject::new(
-        &[
-            "Microsoft.Exchange.Data.EnhancedTimeSpan",
-            "System.ValueType",
-            "System.Object",
-        ],
-        super::object::span(seconds),
-    )
-    .with("Days", part(seconds / 86_400))
-    .with("Hours", part(seconds / 3600 % 24))
-    .with("Milliseconds", part(0))
-    .with("Minutes", part(seconds / 60 % 60))
-    .with("Seconds", part(seconds % 60))
-    .with("Ticks", PsValue::Long(seconds.saturating_mul(10_000_000)))
-    .with("TotalDays", PsValue::Double(total / 86_400.0))
-    .with("TotalHours", PsValue::Double(total / 3600.0))
-    .with("TotalMilliseconds", PsValue::Double(total * 1000.0))
-    .with("TotalMinutes", PsValue::Double(total / 60.0))
-    .with("TotalSeconds", PsValue::Double(total))
-    .with("Sign", part(seconds.signum()));
-    object.payload = Some(payload::simple(
-        "Microsoft.Exchange.Data",
-        "Microsoft.Exchange.Data.EnhancedTimeSpan",
-        &[],
-    ));
-    PsValue::Object(Box::new(object))
 }
 
 fn site_of(world: &World, server: &Server) -> PsValue {
@@ -286,128 +233,58 @@ fn shown(run: &Run<'_>, server: &Server) -> PsObject {
     } else {
         Vec::new()
     };
-    let none = || PsValue::texts(Vec::<String>::new());
-    let object = PsObject::new(
-        &[
-            "Microsoft.Exchange.Data.Directory.Management.ExchangeServer",
-            "Microsoft.Exchange.Data.Directory.Management.ADPresentationObject",
-            "Microsoft.Exchange.Data.Directory.ADObject",
-            "Microsoft.Exchange.Data.Directory.ADRawEntry",
-            "Microsoft.Exchange.Data.ConfigurableObject",
-            "System.Object",
-        ],
-        &name,
-    )
-    .with("Name", PsValue::text(&name))
-    .with("DataPath", data_path())
-    .with("Domain", PsValue::text(domain_of(server)))
-    .with(
-        "Edition",
-        PsValue::enumeration(
-            "Microsoft.Exchange.Data.ServerEditionType",
-            "StandardEvaluation",
-            2,
-        ),
-    )
-    .with(
-        "ExchangeLegacyDN",
-        PsValue::text(format!(
-            "/o={}/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Configuration/cn=Servers/cn={name}",
-            world.name
-        )),
-    )
-    .with("ExchangeLegacyServerRole", PsValue::Int(0))
-    .with("Fqdn", PsValue::text(&server.fqdn))
-    .with("CustomerFeedbackEnabled", PsValue::Bool(true))
-    .with("InternetWebProxy", PsValue::Null)
-    .with("InternetWebProxyBypassList", PsValue::Null)
-    .with("IsHubTransportServer", PsValue::Bool(mailbox))
-    .with("IsClientAccessServer", PsValue::Bool(mailbox))
-    .with("IsExchange2007OrLater", PsValue::Bool(true))
-    .with("IsEdgeServer", PsValue::Bool(edge))
-    .with("IsMailboxServer", PsValue::Bool(mailbox))
-    .with("IsE14OrLater", PsValue::Bool(true))
-    .with("IsE15OrLater", PsValue::Bool(modern))
-    .with("IsProvisionedServer", PsValue::Bool(false))
-    .with(
-        "IsUnifiedMessagingServer",
-        PsValue::Bool(mailbox && server.version <= Version::V2016),
-    )
-    .with("IsFrontendTransportServer", PsValue::Bool(mailbox && modern))
-    .with("NetworkAddress", network_address(server))
-    .with(
-        "OrganizationalUnit",
-        PsValue::text(format!("{}/{name}", domain_of(server))),
-    )
-    .with("AdminDisplayVersion", server_version(server))
-    .with("Site", site_of(world, server))
-    .with(
-        "ServerRole",
-        PsValue::enumeration(
-            "Microsoft.Exchange.Data.Directory.SystemConfiguration.ServerRole",
-            roles,
-            number,
-        ),
-    )
-    .with("ErrorReportingEnabled", PsValue::Bool(true))
-    .with("MitigationsEnabled", PsValue::Bool(true));
-    // Recorded on 15.1.2507.18, not on 15.2.986.5: with the updates of 2022 it came.
-    let object = if (server.build[1], server.build[2]) >= (2, 1118) || server.build[2] >= 2507 {
-        object.with("MitigationsAppliedTime", PsValue::Null)
-    } else {
-        object
-    };
-    let object = object
-        .with("StaticDomainControllers", none())
-        .with("StaticGlobalCatalogs", none())
-        .with("StaticConfigDomainController", PsValue::text(""))
-        .with("StaticExcludedDomainControllers", none())
-        .with("MonitoringGroup", PsValue::text(""))
-        .with(
-            "CurrentDomainControllers",
-            PsValue::texts(controllers.iter().cloned()),
-        )
-        .with(
-            "CurrentGlobalCatalogs",
-            PsValue::texts(controllers.iter().cloned()),
-        )
-        .with(
-            "CurrentConfigDomainController",
-            PsValue::text(controllers.first().cloned().unwrap_or_default()),
-        )
-        .with("ProductID", PsValue::text(""))
-        .with("IsExchangeTrialEdition", PsValue::Bool(true))
-        .with("IsExpiredExchangeTrialEdition", PsValue::Bool(true))
-        .with("MailboxProvisioningAttributes", PsValue::Null)
-        .with("RemainingTrialPeriod", time_span(0))
-        .with("MitigationsApplied", PsValue::Null)
-        .with("MitigationsBlocked", PsValue::Null)
-        .with("DataCollectionEnabled", PsValue::Bool(false));
-    let mut object = own.add(
+    let mut object = EXCHANGE_SERVER.object(
         run,
-        object,
-        &[
-            "Identity",
-            "IsValid",
-            "ExchangeVersion",
-            "DistinguishedName",
-            "Guid",
-            "ObjectCategory",
-            "ObjectClass",
-            "WhenChanged",
-            "WhenCreated",
-            "WhenChangedUTC",
-            "WhenCreatedUTC",
-            "OrganizationId",
-            "Id",
-            "OriginatingServer",
-            "ObjectState",
+        name.clone(),
+        Some(&own),
+        vec![
+            ("Domain", PsValue::text(domain_of(server))),
+            (
+                "ExchangeLegacyDN",
+                PsValue::text(format!(
+                    "/o={}/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Configuration/cn=Servers/cn={name}",
+                    world.name
+                )),
+            ),
+            ("Fqdn", PsValue::text(&server.fqdn)),
+            ("IsHubTransportServer", PsValue::Bool(mailbox)),
+            ("IsClientAccessServer", PsValue::Bool(mailbox)),
+            ("IsEdgeServer", PsValue::Bool(edge)),
+            ("IsMailboxServer", PsValue::Bool(mailbox)),
+            ("IsE15OrLater", PsValue::Bool(modern)),
+            (
+                "IsUnifiedMessagingServer",
+                PsValue::Bool(mailbox && server.version <= Version::V2016),
+            ),
+            ("IsFrontendTransportServer", PsValue::Bool(mailbox && modern)),
+            ("NetworkAddress", network_address(server)),
+            (
+                "OrganizationalUnit",
+                PsValue::text(format!("{}/{name}", domain_of(server))),
+            ),
+            ("AdminDisplayVersion", server_version(server)),
+            ("Site", site_of(world, server)),
+            ("ServerRole", values::enumeration(SC, "ServerRole", roles, number)),
+            (
+                "CurrentDomainControllers",
+                PsValue::texts(controllers.iter().cloned()),
+            ),
+            (
+                "CurrentGlobalCatalogs",
+                PsValue::texts(controllers.iter().cloned()),
+            ),
+            (
+                "CurrentConfigDomainController",
+                PsValue::text(controllers.first().cloned().unwrap_or_default()),
+            ),
         ],
     );
-    object.payload = Some(payload::simple(
-        "Microsoft.Exchange.Data.Directory",
-        "Microsoft.Exchange.Data.Directory.Management.ExchangeServer",
-        &[("Identity", &name)],
-    ));
+    // Recorded on 15.1.2507.18, not on 15.2.986.5: with the updates of 2022 it came.
+    let has_mitigations = (server.build[1], server.build[2]) >= (2, 1118) || server.build[2] >= 2507;
+    if !has_mitigations {
+        object
+            .properties
+            .retain(|(name, _)| name != "MitigationsAppliedTime");
+    }
     object
 }

@@ -1,13 +1,13 @@
-//! Get- and Set-TransportService (facts/exchange.md 2.7a). No real server's object was recorded: the properties are the
+//! Get- and Set-TransportService, Get-FrontendTransportService (facts/exchange.md 2.7a). No real server's object was recorded: the properties are the
 //! documented ones that have to do with certificates and TLS, and what every server object has.
 
+use super::ad::{self, AdObject};
 use super::error::Problem;
 use super::exchange_server::ad_object;
 use super::object::{PsObject, PsValue};
-use super::payload;
 use super::run::{Run, Stop, find_server};
+use super::shapes::{FRONTEND_TRANSPORT_SERVICE, TRANSPORT_SERVICE};
 use super::table::{Access, Cmdlet, boolean, text};
-use crate::certificate::Certificate;
 use crate::organisation::{Role, Version};
 use crate::world::{Server, ServerName};
 
@@ -30,6 +30,14 @@ pub(super) const CMDLETS: &[Cmdlet] = &[
         default_set: "",
         access: Access::Servers,
         process: set,
+    },
+    Cmdlet {
+        name: "Get-FrontendTransportService",
+        class: "Microsoft.Exchange.Management.SystemConfigurationTasks.GetFrontendTransportService",
+        parameters: &[text("Identity").at(0).piped()],
+        default_set: "",
+        access: Access::View,
+        process: get_front_end,
     },
 ];
 
@@ -106,62 +114,59 @@ fn shown(run: &Run<'_>, server: &Server) -> PsObject {
         .world
         .directory
         .internal_transport(run.site(), &server.name)
-        .map(Certificate::thumbprint);
-    let object = PsObject::new(
-        &[
-            "Microsoft.Exchange.Data.Directory.Management.TransportServer",
-            "Microsoft.Exchange.Data.Directory.Management.ADPresentationObject",
-            "Microsoft.Exchange.Data.Directory.ADObject",
-            "Microsoft.Exchange.Data.Directory.ADRawEntry",
-            "Microsoft.Exchange.Data.ConfigurableObject",
-            "System.Object",
-        ],
-        &own.name,
-    )
-    .with("Name", PsValue::text(&own.name))
-    .with("AntispamAgentsEnabled", PsValue::Bool(server.role == Role::Edge))
-    .with("ConnectivityLogEnabled", PsValue::Bool(true))
-    .with("ExternalDNSAdapterEnabled", PsValue::Bool(true))
-    .with("InternalDNSAdapterEnabled", PsValue::Bool(true))
-    .with(
-        "InternalTransportCertificateThumbprint",
-        PsValue::maybe(internal.map(|thumbprint| thumbprint.to_string())),
-    )
-    .with("MessageTrackingLogEnabled", PsValue::Bool(true))
-    .with(
-        "UseDowngradedExchangeServerAuth",
-        PsValue::Bool(server.downgraded_auth),
-    )
-    .with(
-        "IntraOrgConnectorProtocolLoggingLevel",
-        PsValue::enumeration("Microsoft.Exchange.Data.ProtocolLoggingLevel", "Verbose", 1),
-    )
-    .with("IntraOrgConnectorSmtpMaxMessagesPerConnection", PsValue::Int(20));
-    let mut object = own.add(
+        .map(|certificate| certificate.thumbprint().to_string());
+    TRANSPORT_SERVICE.object(
         run,
-        object,
-        &[
-            "Identity",
-            "IsValid",
-            "ExchangeVersion",
-            "DistinguishedName",
-            "Guid",
-            "ObjectCategory",
-            "ObjectClass",
-            "WhenChanged",
-            "WhenCreated",
-            "WhenChangedUTC",
-            "WhenCreatedUTC",
-            "OrganizationId",
-            "Id",
-            "OriginatingServer",
-            "ObjectState",
+        own.identity.clone(),
+        Some(&own),
+        vec![
+            ("AntispamAgentsEnabled", PsValue::Bool(server.role == Role::Edge)),
+            ("InternalTransportCertificateThumbprint", PsValue::maybe(internal)),
+            (
+                "UseDowngradedExchangeServerAuth",
+                PsValue::Bool(server.downgraded_auth),
+            ),
         ],
-    );
-    object.payload = Some(payload::simple(
-        "Microsoft.Exchange.Data.Directory",
-        "Microsoft.Exchange.Data.Directory.Management.TransportServer",
-        &[("Identity", &own.name)],
-    ));
-    object
+    )
+}
+
+fn get_front_end(run: &mut Run<'_>) -> Result<(), Stop> {
+    let here_is_edge = run.here().is_some_and(|server| server.role == Role::Edge);
+    for name in wanted(run)?.unwrap_or_default() {
+        let object = run
+            .world
+            .servers
+            .get(&name)
+            .filter(|_| !here_is_edge)
+            .map(|server| {
+                let own = AdObject {
+                    name: "Frontend".to_owned(),
+                    identity: format!("{}\\Frontend", server.name.as_str().to_uppercase()),
+                    parent: format!(
+                        "CN=Transport Configuration,CN={},{}",
+                        server.name.as_str().to_uppercase(),
+                        ad::servers(run.world)
+                    ),
+                    parent_shown: "Transport Configuration".to_owned(),
+                    classes: &["top", "msExchExchangeTransportServer"],
+                    category: "ms-Exch-Exchange-Transport-Server",
+                    version: (1, "8.0.535.0"),
+                    created: server.installed,
+                    changed: server.installed,
+                };
+                FRONTEND_TRANSPORT_SERVICE.object(
+                    run,
+                    own.identity.clone(),
+                    Some(&own),
+                    vec![(
+                        "AdminDisplayVersion",
+                        super::exchange_server::server_version(server),
+                    )],
+                )
+            });
+        if let Some(object) = object {
+            run.write(object);
+        }
+    }
+    Ok(())
 }

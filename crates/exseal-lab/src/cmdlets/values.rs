@@ -9,8 +9,6 @@ use super::shapes::{DATA, DIRECTORY};
 use super::{ad, payload};
 use crate::world::{ServerName, World, name_pair};
 
-pub(crate) use super::exchange_server::time_span;
-
 /// A value of one of Exchange's own types.
 fn value(types: &[&str], text: impl Into<String>) -> PsObject {
     let full = |name: &str| {
@@ -223,6 +221,39 @@ pub(crate) fn path(below: &str) -> PsValue {
             .with("IsUnc", PsValue::Bool(false))
             .with("DriveName", PsValue::text("C:")),
     )
+}
+
+/// An EnhancedTimeSpan.
+pub(crate) fn time_span(seconds: i64) -> PsValue {
+    let part = |number: i64| PsValue::Int(i32::try_from(number).unwrap_or(0));
+    // Whole seconds below a year fit a float without loss.
+    let total = f64::from(i32::try_from(seconds).unwrap_or(i32::MAX));
+    let mut object = PsObject::new(
+        &[
+            "Microsoft.Exchange.Data.EnhancedTimeSpan",
+            "System.ValueType",
+            "System.Object",
+        ],
+        super::object::span(seconds),
+    )
+    .with("Days", part(seconds / 86_400))
+    .with("Hours", part(seconds / 3600 % 24))
+    .with("Milliseconds", part(0))
+    .with("Minutes", part(seconds / 60 % 60))
+    .with("Seconds", part(seconds % 60))
+    .with("Ticks", PsValue::Long(seconds.saturating_mul(10_000_000)))
+    .with("TotalDays", PsValue::Double(total / 86_400.0))
+    .with("TotalHours", PsValue::Double(total / 3600.0))
+    .with("TotalMilliseconds", PsValue::Double(total * 1000.0))
+    .with("TotalMinutes", PsValue::Double(total / 60.0))
+    .with("TotalSeconds", PsValue::Double(total))
+    .with("Sign", part(seconds.signum()));
+    object.payload = Some(payload::simple(
+        "Microsoft.Exchange.Data",
+        "Microsoft.Exchange.Data.EnhancedTimeSpan",
+        &[],
+    ));
+    PsValue::Object(Box::new(object))
 }
 
 /// A System.Net.IPAddress.

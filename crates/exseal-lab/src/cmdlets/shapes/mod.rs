@@ -8,6 +8,7 @@ mod connector;
 mod federation;
 mod organisation;
 mod server;
+mod transport;
 mod virtual_directory;
 
 use std::borrow::Cow;
@@ -19,11 +20,14 @@ use super::{payload, values};
 
 pub(crate) use connector::{QUEUE, RECEIVE, SEND};
 pub(crate) use federation::{FEDERATED_ORGANISATION, FEDERATION_CERTIFICATE, FEDERATION_TRUST};
-pub(crate) use organisation::{ACCEPTED_DOMAIN, HYBRID, IRM, ORGANIZATION, OVERRIDE, PARTNER_APPLICATION};
-pub(crate) use server::{
-    AVAILABILITY_GROUP, COMPONENT, COPY_STATUS, DATABASE, DIAGNOSTIC, EDGE_SUBSCRIPTION, HEALTH,
-    MAILBOX_SERVER,
+pub(crate) use organisation::{
+    ACCEPTED_DOMAIN, AUTH_CONFIG, HYBRID, IRM, ORGANIZATION, OVERRIDE, PARTNER_APPLICATION,
 };
+pub(crate) use server::{
+    AVAILABILITY_GROUP, COMPONENT, COPY_STATUS, DATABASE, DIAGNOSTIC, EDGE_SUBSCRIPTION, EXCHANGE_SERVER,
+    HEALTH, MAILBOX_SERVER,
+};
+pub(crate) use transport::{FRONTEND_TRANSPORT_SERVICE, IMAP_SETTINGS, POP_SETTINGS, TRANSPORT_SERVICE};
 pub(crate) use virtual_directory::{
     ACTIVE_SYNC, AUTODISCOVER, CLIENT_ACCESS, ECP, EWS, MAPI, OAB, OUTLOOK_ANYWHERE, OWA, POWERSHELL,
 };

@@ -352,3 +352,20 @@ pub(crate) const IRM: Shape = Shape {
         ("OtherWellKnownObjects", List(DATA, "DNWithBinary", EXCHANGE_DATA)),
     ],
 };
+
+/// The OAuth configuration.
+pub(crate) const AUTH_CONFIG: Shape = Shape {
+    classes: &[(SC, "AuthConfig")],
+    root: Root::Configuration,
+    properties: &[
+        ("CurrentCertificateThumbprint", Own),
+        ("PreviousCertificateThumbprint", Own),
+        ("NextCertificateThumbprint", Own),
+        ("NextCertificateEffectiveDate", Own),
+        ("ServiceName", Own),
+        ("Realm", Own),
+        ("DeploymentId", Text("")),
+        ("IssuerIdentifier", Text("")),
+        ("Name", Ad),
+    ],
+};

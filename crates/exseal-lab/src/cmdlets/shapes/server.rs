@@ -1,8 +1,63 @@
 //! Servers, their components and their health.
 
-use super::Preset::{Ad, AdList, Bool, Enum, Int, List, MaybeSize, Null, Own, Path, Size, Span, Text};
+use super::Preset::{Ad, AdList, Bool, Enum, Int, List, MaybeSize, Null, Own, Path, Size, Span, Text, Texts};
 use super::{DATA, DIRECTORY, MANAGEMENT, Root, SC, Shape};
 use crate::cmdlets::object::{EXCHANGE_DIRECTORY, MSCORLIB};
+
+/// A server, as Get-ExchangeServer shows it.
+pub(crate) const EXCHANGE_SERVER: Shape = Shape {
+    classes: &[(MANAGEMENT, "ExchangeServer")],
+    root: Root::Presentation,
+    properties: &[
+        ("Name", Ad),
+        ("DataPath", Path("Mailbox")),
+        ("Domain", Own),
+        (
+            "Edition",
+            Enum(DATA, "ServerEditionType", "StandardEvaluation", 2),
+        ),
+        ("ExchangeLegacyDN", Own),
+        ("ExchangeLegacyServerRole", Int(0)),
+        ("Fqdn", Own),
+        ("CustomerFeedbackEnabled", Bool(true)),
+        ("InternetWebProxy", Null),
+        ("InternetWebProxyBypassList", Null),
+        ("IsHubTransportServer", Own),
+        ("IsClientAccessServer", Own),
+        ("IsExchange2007OrLater", Bool(true)),
+        ("IsEdgeServer", Own),
+        ("IsMailboxServer", Own),
+        ("IsE14OrLater", Bool(true)),
+        ("IsE15OrLater", Own),
+        ("IsProvisionedServer", Bool(false)),
+        ("IsUnifiedMessagingServer", Own),
+        ("IsFrontendTransportServer", Own),
+        ("NetworkAddress", Own),
+        ("OrganizationalUnit", Own),
+        ("AdminDisplayVersion", Own),
+        ("Site", Own),
+        ("ServerRole", Own),
+        ("ErrorReportingEnabled", Bool(true)),
+        ("MitigationsEnabled", Bool(true)),
+        ("MitigationsAppliedTime", Null),
+        ("StaticDomainControllers", Texts(&[])),
+        ("StaticGlobalCatalogs", Texts(&[])),
+        ("StaticConfigDomainController", Text("")),
+        ("StaticExcludedDomainControllers", Texts(&[])),
+        ("MonitoringGroup", Text("")),
+        ("CurrentDomainControllers", Own),
+        ("CurrentGlobalCatalogs", Own),
+        ("CurrentConfigDomainController", Own),
+        ("ProductID", Text("")),
+        ("IsExchangeTrialEdition", Bool(true)),
+        ("IsExpiredExchangeTrialEdition", Bool(true)),
+        ("MailboxProvisioningAttributes", Null),
+        ("RemainingTrialPeriod", Span(0)),
+        ("MitigationsApplied", Null),
+        ("MitigationsBlocked", Null),
+        ("DataCollectionEnabled", Bool(false)),
+    ],
+};
 
 /// A mailbox server.
 pub(crate) const MAILBOX_SERVER: Shape = Shape {
