@@ -193,6 +193,8 @@ pub struct EdgeSubscription {
     pub certificate: Option<Certificate>,
     /// Mailbox servers with credentials, and the certificate each credential is encrypted for.
     pub credentials: BTreeMap<ServerName, Thumbprint>,
+    /// The account in the Edge's ADAM.
+    pub account: String,
     /// End of the bootstrap account; `None`: replaced by the real accounts.
     pub bootstrap_until: Option<Timestamp>,
     /// Last successful synchronisation.

@@ -215,6 +215,7 @@ fn object_dump(object: &Object) -> Value {
         Object::EdgeSubscription(own) => json!({
             "site": own.site,
             "certificate": own.certificate.as_ref().map(|own| own.thumbprint().to_string()),
+            "account": own.account,
             "credentials": own.credentials.iter()
                 .map(|(server, own)| (server.to_string(), json!(own.to_string())))
                 .collect::<serde_json::Map<_, _>>(),

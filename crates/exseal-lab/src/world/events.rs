@@ -118,6 +118,11 @@ pub enum Happening {
         /// The certificate.
         thumbprint: String,
     },
+    /// 1004: EdgeSync does not get into ADAM.
+    EdgeSyncCannotConnect {
+        /// The whole sentence.
+        details: String,
+    },
     /// 10104: the Edge's certificate is not the recorded one.
     EdgeSyncNoMatch {
         /// The Edge.
@@ -236,6 +241,9 @@ impl Happening {
                 Error,
                 vec![thumbprint],
             ),
+            Self::EdgeSyncCannotConnect { details } => {
+                ("Application", "MSExchange EdgeSync", 1004, Error, vec![details])
+            }
             Self::EdgeSyncNoMatch { edge } => {
                 ("Application", "MSExchange EdgeSync", 10104, Error, vec![edge])
             }
@@ -442,6 +450,7 @@ impl Happening {
                  CAPI certificate as the default certificate, use the Enable-ExchangeCertificate cmdlet with the \
                  Services parameter using the value of SMTP."
             ),
+            Self::EdgeSyncCannotConnect { details } => details.clone(),
             Self::EdgeSyncNoMatch { edge } if german => format!(
                 "Microsoft Exchange konnte beim Kontakt mit {edge} kein passendes Zertifikat finden. Die Verbindung \
                  wurde beendet."

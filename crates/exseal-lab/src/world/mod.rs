@@ -6,6 +6,7 @@ mod build;
 mod controller;
 pub mod directory;
 mod dump;
+mod edge;
 mod events;
 mod fault;
 mod listener;
@@ -22,6 +23,8 @@ use jiff::{SignedDuration, Timestamp};
 pub(crate) use authorities::Authorities;
 pub(crate) use build::{AUTH_MECHANISMS, PERMISSION_GROUPS};
 pub use controller::Controller;
+pub use edge::EdgeAccount;
+pub(crate) use edge::{EdgeFailure, SubscriptionFile};
 pub use events::{Event, Happening, Level};
 pub(crate) use fault::split_words;
 pub use fault::{Fault, FaultError, FaultKind};
@@ -77,6 +80,10 @@ pub struct World {
     pub(crate) windows: crate::windows::Sessions,
     /// Files by path in lower case, backslashes between the parts.
     pub(crate) files: BTreeMap<String, Vec<u8>>,
+    /// The account in the ADAM of each subscribed Edge.
+    pub(crate) edge_accounts: BTreeMap<ServerName, EdgeAccount>,
+    /// When EdgeSync tries again by itself.
+    pub(crate) edge_sync_next: Option<Timestamp>,
 }
 
 /// A world that could not be made.

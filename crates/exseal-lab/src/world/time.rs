@@ -34,12 +34,16 @@ impl World {
             let deployment = server.deployment.iter().map(|(due, _)| *due).min();
             [Some(server.daily_next), server.auth_admin_next, deployment]
         });
-        servers.chain([self.directory.next_due()]).flatten().min()
+        servers
+            .chain([self.directory.next_due(), self.edge_sync_due()])
+            .flatten()
+            .min()
     }
 
     fn do_due(&mut self) {
         let now = self.now;
         self.directory.replicate(now);
+        self.run_edge_sync();
         let names: Vec<ServerName> = self.servers.keys().cloned().collect();
         for name in &names {
             let Some(server) = self.servers.get(name) else {
@@ -199,8 +203,12 @@ impl World {
     fn daily(&mut self, at: &ServerName) {
         let runs = |service: &str| self.servers.get(at).is_some_and(|server| server.runs(service));
         let (transport, host) = (runs("MSExchangeTransport"), runs("MSExchangeServiceHost"));
+        let runs_edge_sync = runs("MSExchangeEdgeSync");
         if transport {
             self.check_transport(at);
+        }
+        if runs_edge_sync {
+            self.check_edge_sync(at);
         }
         if !host {
             return;

@@ -3,6 +3,7 @@
 mod assumptions;
 mod auth_config;
 mod certificates;
+mod edge;
 mod invariants;
 mod sequences;
 mod transport;

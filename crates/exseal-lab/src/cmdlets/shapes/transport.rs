@@ -106,3 +106,46 @@ const POP_AND_IMAP: &[(&str, Preset)] = &[
     ("EnableGSSAPIAndNTLMAuth", Bool(true)),
     ("Server", Own),
 ];
+
+/// One part of a synchronisation with an Edge.
+pub(crate) const EDGE_SYNC: Shape = Shape {
+    classes: &[("Microsoft.Exchange.EdgeSync.", "Status")],
+    root: Root::Plain,
+    properties: &[
+        ("Result", Own),
+        ("Type", Own),
+        ("Name", Own),
+        ("FailureDetails", Own),
+        ("StartUTC", Own),
+        ("EndUTC", Own),
+        ("Added", Own),
+        ("Deleted", Int(0)),
+        ("Updated", Int(0)),
+        ("Scanned", Own),
+        ("TargetScanned", Own),
+    ],
+};
+
+/// The state of EdgeSync with an Edge.
+pub(crate) const EDGE_SYNC_TEST: Shape = Shape {
+    classes: &[("Microsoft.Exchange.Management.EdgeSync.", "EdgeSyncRecord")],
+    root: Root::Plain,
+    properties: &[
+        ("SyncStatus", Own),
+        ("Name", Own),
+        ("LeaseHolder", Own),
+        ("LeaseType", Own),
+        ("FailureDetail", Own),
+        ("LeaseExpiryUtc", Own),
+        ("LastSynchronizedUtc", Own),
+        ("TransportServerStatus", Own),
+        ("TransportConfigStatus", Own),
+        ("AcceptedDomainStatus", Own),
+        ("RemoteDomainStatus", Own),
+        ("SendConnectorStatus", Own),
+        ("MessageClassificationStatus", Own),
+        ("RecipientStatus", Own),
+        ("CredentialRecords", Own),
+        ("CookieRecords", Own),
+    ],
+};

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::directory::{ClientProtocol, Directory};
-use super::{Authorities, Controller, Fault, ServerName, Site, World, WorldError};
+use super::{Authorities, Controller, EdgeAccount, Fault, ServerName, Site, World, WorldError};
 use crate::certificate::{Certificate, KeyKind, KeyPool, Name, PrivateKey, Recipe, serial_from};
 use crate::organisation::{Organisation, Role, Version, meaning};
 use crate::stand_in;
@@ -132,6 +132,8 @@ pub(super) fn build(
         modules: Vec::new(),
         windows: crate::windows::Sessions::default(),
         files: BTreeMap::new(),
+        edge_accounts: BTreeMap::new(),
+        edge_sync_next: None,
     };
     world.settle(organisation)?;
     Ok(world)
@@ -172,6 +174,17 @@ fn auth_certificate(
 impl World {
     /// What is so from the start: processes have read their settings, AuthAdmin has its hour, faults of the file lie.
     fn settle(&mut self, organisation: &Organisation) -> Result<(), WorldError> {
+        let subscribed: Vec<_> = self.directory.edge_subscriptions(0).cloned().collect();
+        for own in subscribed {
+            let account = EdgeAccount {
+                user: own.account,
+                until: own.bootstrap_until,
+            };
+            self.edge_accounts.insert(own.edge, account);
+            if own.bootstrap_until.is_some() {
+                self.schedule_edge_sync();
+            }
+        }
         let names: Vec<ServerName> = self.servers.keys().cloned().collect();
         for (at, name) in names.iter().enumerate() {
             let current = self.auth_on(name);

@@ -184,6 +184,7 @@ impl Builder<'_> {
                 site,
                 certificate: recorded,
                 credentials,
+                account: format!("ESRA.{}", own.edge.to_uppercase()),
                 bootstrap_until: own.bootstrap_minutes_left.map(|minutes| {
                     self.now
                         .checked_add(SignedDuration::from_mins(i64::from(minutes)))
