@@ -147,7 +147,7 @@ fn get_server(run: &mut Run<'_>) -> Result<(), Stop> {
 }
 
 /// The database of a server, by the name setup gives: ten digits.
-fn database(world: &World, server: &Server) -> String {
+pub(super) fn database(world: &World, server: &Server) -> String {
     let number = world.guid(&format!("database/{}", server.name)).as_u128() % 10_000_000_000;
     format!("Mailbox Database {number:010}")
 }

@@ -39,6 +39,7 @@ mod error;
 mod exchange_server;
 pub(crate) mod fault;
 mod federation;
+mod format;
 mod health;
 mod hybrid;
 mod mailbox;
@@ -48,6 +49,7 @@ mod organisation_config;
 mod payload;
 mod queue;
 mod receive_connector;
+mod recipient;
 mod run;
 mod select;
 mod send_connector;
@@ -93,6 +95,7 @@ const FAMILIES: &[&[Cmdlet]] = &[
     organisation_config::CMDLETS,
     queue::CMDLETS,
     receive_connector::CMDLETS,
+    recipient::CMDLETS,
     send_connector::CMDLETS,
     session::CMDLETS,
     setting_override::CMDLETS,

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::format::formats;
 use super::object::{MSCORLIB, PsObject, PsValue, Remoting};
 use super::run::{Run, Stop};
 use super::select::{TAILS, matches};
@@ -32,7 +33,7 @@ pub(super) const CMDLETS: &[Cmdlet] = &[
         parameters: &[texts("TypeName").at(0), text("PowerShellVersion")],
         default_set: "",
         access: Access::View,
-        process: nothing,
+        process: formats,
     },
     Cmdlet {
         name: "Set-ADServerSettings",
@@ -59,7 +60,7 @@ pub(super) const CMDLETS: &[Cmdlet] = &[
     },
 ];
 
-/// The session has no state of its own to change, and no formats beyond PowerShell's.
+/// The session has no state of its own to change.
 #[expect(clippy::unnecessary_wraps, reason = "a cmdlet's work")]
 fn nothing(_run: &mut Run<'_>) -> Result<(), Stop> {
     Ok(())
@@ -69,6 +70,14 @@ fn nothing(_run: &mut Run<'_>) -> Result<(), Stop> {
 #[expect(clippy::unnecessary_wraps, reason = "a cmdlet's work")]
 fn commands(run: &mut Run<'_>) -> Result<(), Stop> {
     let wanted = run.texts("Name").map(<[String]>::to_vec).unwrap_or_default();
+    // Everything here is a cmdlet, and of no module.
+    let kinds = run.text("CommandType").is_none_or(of_cmdlets);
+    let modules = run
+        .texts("Module")
+        .is_none_or(|modules| modules.iter().all(|module| module.is_empty() || module == "*"));
+    if !kinds || !modules {
+        return Ok(());
+    }
     let limit = run
         .number("TotalCount")
         .and_then(|limit| usize::try_from(limit).ok())
@@ -82,6 +91,17 @@ fn commands(run: &mut Run<'_>) -> Result<(), Stop> {
         run.write(metadata(cmdlet));
     }
     Ok(())
+}
+
+/// Whether cmdlets are among the types of commands, by names or by the number of their flags.
+fn of_cmdlets(types: &str) -> bool {
+    if let Ok(number) = types.trim().parse::<i64>() {
+        return number & 8 != 0;
+    }
+    types
+        .split(',')
+        .map(str::trim)
+        .any(|name| name.eq_ignore_ascii_case("Cmdlet") || name.eq_ignore_ascii_case("All"))
 }
 
 fn metadata(cmdlet: &Cmdlet) -> PsObject {

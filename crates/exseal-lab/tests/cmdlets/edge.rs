@@ -79,7 +79,11 @@ fn the_edge_asks_and_writes_a_file_that_says_how_long_it_lives() {
         Command::new("New-EdgeSubscription").with("FileName", FILE),
     );
     let question = prompt(&asked).clone();
-    assert!(question.message.contains("in the next \"1440\" minutes"), "{}", question.message);
+    assert!(
+        question.message.contains("in the next \"1440\" minutes"),
+        "{}",
+        question.message
+    );
     world.answer(question.id, Answer::Choice(2));
     assert!(world.file(FILE).is_none());
 
@@ -95,12 +99,19 @@ fn the_edge_asks_and_writes_a_file_that_says_how_long_it_lives() {
         assert!(text.contains(part), "{part}: {text}");
     }
     // Each side has parameters of its own.
-    let refused = run(&mut world, Command::new("New-EdgeSubscription").with("FileName", FILE));
+    let refused = run(
+        &mut world,
+        Command::new("New-EdgeSubscription").with("FileName", FILE),
+    );
     assert_eq!(reason(&refused), "ArgumentException");
     let refused = at_edge(&mut world, import(b"x"));
     assert_eq!(reason(&refused), "ArgumentException");
     let refused = run(&mut world, import(b"<EdgeSubscriptionData/>"));
-    assert!(message(&refused).contains("EdgeCertificateBlob"), "{}", message(&refused));
+    assert!(
+        message(&refused).contains("EdgeCertificateBlob"),
+        "{}",
+        message(&refused)
+    );
 }
 
 #[test]
@@ -132,11 +143,18 @@ fn a_subscription_brings_its_connectors_and_goes_with_them() {
     assert_eq!(connectors(&mut world), ["Both"]);
     assert!(all(&done(&mut world, Command::new("Get-EdgeSubscription")), "Name").is_empty());
     let none = run(&mut world, Command::new("Start-EdgeSynchronization"));
-    assert!(message(&none).contains("no Edge Subscriptions"), "{}", message(&none));
+    assert!(
+        message(&none).contains("no Edge Subscriptions"),
+        "{}",
+        message(&none)
+    );
 
     // Made again without the connector to the Internet.
     let file = file(&mut world);
-    done(&mut world, import(&file).with("CreateInternetSendConnector", false));
+    done(
+        &mut world,
+        import(&file).with("CreateInternetSendConnector", false),
+    );
     assert_eq!(
         connectors(&mut world),
         ["Both".to_owned(), format!("EdgeSync - Inbound to {SITE}")]
@@ -164,7 +182,11 @@ fn the_bootstrap_account_lives_for_a_day_unless_edge_sync_comes_before() {
         .running = false;
     done(&mut world, import(&text));
     let stopped = run(&mut world, Command::new("Start-EdgeSynchronization"));
-    assert!(message(&stopped).contains("MSExchangeEdgeSync"), "{}", message(&stopped));
+    assert!(
+        message(&stopped).contains("MSExchangeEdgeSync"),
+        "{}",
+        message(&stopped)
+    );
     world.advance(hours(25));
     world
         .server_mut(&ex1())
@@ -251,7 +273,10 @@ fn a_server_that_came_later_and_an_edge_that_is_away_are_told_apart() {
         .running = false;
     let (results, details) = start(&mut world);
     assert_eq!(results, ["CouldNotConnect", "CouldNotConnect"]);
-    assert!(details[0].contains("The LDAP server is unavailable.."), "{details:?}");
+    assert!(
+        details[0].contains("The LDAP server is unavailable.."),
+        "{details:?}"
+    );
     // Nor can the Edge make another account then.
     let refused = at_edge(
         &mut world,
@@ -259,7 +284,11 @@ fn a_server_that_came_later_and_an_edge_that_is_away_are_told_apart() {
             .with("FileName", FILE)
             .with("Force", true),
     );
-    assert!(message(&refused).contains("couldn't create or update"), "{}", message(&refused));
+    assert!(
+        message(&refused).contains("couldn't create or update"),
+        "{}",
+        message(&refused)
+    );
 
     // Removed on the Edge alone: the account is gone.
     let mut world = subscribed();

@@ -7,6 +7,7 @@
 mod connector;
 mod federation;
 mod organisation;
+mod recipient;
 mod server;
 mod transport;
 mod virtual_directory;
@@ -23,6 +24,7 @@ pub(crate) use federation::{FEDERATED_ORGANISATION, FEDERATION_CERTIFICATE, FEDE
 pub(crate) use organisation::{
     ACCEPTED_DOMAIN, AUTH_CONFIG, HYBRID, IRM, ORGANIZATION, OVERRIDE, PARTNER_APPLICATION,
 };
+pub(crate) use recipient::{MAILBOX, ROLE_ASSIGNMENT};
 pub(crate) use server::{
     AVAILABILITY_GROUP, COMPONENT, COPY_STATUS, DATABASE, DIAGNOSTIC, EDGE_SUBSCRIPTION, EXCHANGE_SERVER,
     HEALTH, MAILBOX_SERVER,
