@@ -32,7 +32,7 @@ fn file(world: &mut World) -> Vec<u8> {
             .with("Force", true),
     );
     assert_eq!((&made.end, made.error()), (&End::Completed, None), "{made:?}");
-    world.file(FILE).unwrap().to_vec()
+    world.file(FILE).expect("the file").to_vec()
 }
 
 fn import(file: &[u8]) -> Command {
