@@ -93,6 +93,12 @@ pub trait SecurityContext: Send {
     /// trusted either: the context is finished.
     fn open(&mut self, header: &[u8], data: &[u8]) -> Result<Vec<u8>, GssError>;
 
+    /// What both sides agreed to do with messages; only an NTLM acceptor knows anything but [`Protection::Sealed`]. WinRM
+    /// seals whatever was agreed.
+    fn protection(&self) -> Protection {
+        Protection::Sealed
+    }
+
     /// Whether both sides have proven themselves, so that messages can be sealed.
     fn is_established(&self) -> bool;
 
@@ -121,6 +127,17 @@ pub struct Sealed {
     pub header: Vec<u8>,
     /// Exactly as long as the plain text.
     pub data: Vec<u8>,
+}
+
+/// What is done with messages after the handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protection {
+    /// Nothing.
+    None,
+    /// They are signed.
+    Signed,
+    /// They are signed and encrypted.
+    Sealed,
 }
 
 /// What proves who one is.

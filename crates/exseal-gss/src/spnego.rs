@@ -5,8 +5,8 @@ mod token;
 pub(crate) use token::{take, tlv};
 
 use crate::{
-    Acceptance, ChannelBinding, Credential, GssError, KdcExchange, Mechanism, Sealed, SecurityContext, Step,
-    Target,
+    Acceptance, ChannelBinding, Credential, GssError, KdcExchange, Mechanism, Protection, Sealed,
+    SecurityContext, Step, Target,
 };
 use crate::{kerberos, ntlm};
 use token::{Init, NegState, Response};
@@ -470,6 +470,12 @@ impl SecurityContext for Acceptor {
             Some(inner) if self.done => inner.open(header, data),
             _ => Err(GssError::NOT_ESTABLISHED),
         }
+    }
+
+    fn protection(&self) -> Protection {
+        self.inner
+            .as_ref()
+            .map_or(Protection::None, |inner| inner.protection())
     }
 
     fn is_established(&self) -> bool {

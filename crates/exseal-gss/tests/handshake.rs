@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use exseal_gss::{
-    Acceptance, ChannelBinding, Credential, GssError, Mechanism, OneAccount, Password, Scheme,
+    Acceptance, ChannelBinding, Credential, GssError, Mechanism, OneAccount, Password, Protection, Scheme,
     SecurityContext, Target, UserName, acceptor, initiator,
 };
 
@@ -69,6 +69,7 @@ fn both_schemes_end_in_a_session_that_carries_messages_both_ways() {
         assert!(client.is_established() && server.is_established());
         assert_eq!(server.peer(), Some(USER));
         assert_eq!(server.mechanism(), Mechanism::Ntlm);
+        assert_eq!(server.protection(), Protection::Sealed);
         for round in 0..3 {
             for size in [0, 1, 20_000] {
                 let plain = vec![round; size];

@@ -9,12 +9,13 @@ use zeroize::Zeroizing;
 use super::message::{self, Authenticate, filetime};
 use super::seal::{Rc4, Session, hmac_md5, response_key};
 use crate::spnego::Inner;
-use crate::{Acceptance, GssError, Mechanism, Sealed, SecurityContext, Step};
+use crate::{Acceptance, GssError, Mechanism, Protection, Sealed, SecurityContext, Step};
 
 pub(crate) struct Acceptor {
     with: Acceptance,
     state: State,
     peer: Option<String>,
+    protection: Protection,
 }
 
 enum State {
@@ -59,6 +60,7 @@ impl Acceptor {
             with,
             state: State::Negotiate,
             peer: None,
+            protection: Protection::None,
         })
     }
 
@@ -146,6 +148,13 @@ impl Acceptor {
             ));
         }
         self.peer = Some(user(&said));
+        self.protection = if said.flags & message::SEAL != 0 {
+            Protection::Sealed
+        } else if said.flags & message::SIGN != 0 {
+            Protection::Signed
+        } else {
+            Protection::None
+        };
         self.state = State::Established(Box::new(Session::of_server(&exported, key_exchange)));
         Ok(Step {
             token: None,
@@ -192,6 +201,10 @@ impl SecurityContext for Acceptor {
             self.state = State::Finished;
         }
         opened
+    }
+
+    fn protection(&self) -> Protection {
+        self.protection
     }
 
     fn is_established(&self) -> bool {
