@@ -54,6 +54,7 @@ pub(crate) struct Shared {
     sessions: Mutex<std::collections::VecDeque<(String, String)>>,
     sink: Mutex<std::collections::VecDeque<(ServerName, Message)>>,
     remoting: Option<Arc<dyn Remoting>>,
+    keytab: Option<Arc<exseal_gss::Keytab>>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -90,6 +91,7 @@ impl Running {
             sessions: Mutex::default(),
             sink: Mutex::default(),
             remoting: options.remoting,
+            keytab: options.keytab,
         });
         if let Err(error) = shared.reconcile() {
             shared.close();

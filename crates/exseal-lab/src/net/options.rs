@@ -85,6 +85,8 @@ pub struct Options {
     pub limits: Limits,
     /// What answers PowerShell remoting; without it, its doors say 501.
     pub remoting: Option<Arc<dyn Remoting>>,
+    /// Keys of the domain controllers' principals (`ldap/dc1.contoso.lab`): with them Kerberos logs on to the directory.
+    pub keytab: Option<Arc<exseal_gss::Keytab>>,
 }
 
 impl std::fmt::Debug for Options {
@@ -106,6 +108,7 @@ impl Default for Options {
             said: None,
             limits: Limits::default(),
             remoting: None,
+            keytab: None,
         }
     }
 }

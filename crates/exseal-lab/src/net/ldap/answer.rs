@@ -67,6 +67,16 @@ pub(super) fn no_such_method() -> LdapResult {
     )
 }
 
+/// Signing or sealing within TLS.
+pub(super) fn no_layer_within_tls() -> LdapResult {
+    ldap_error(
+        LdapResultCode::UnwillingToPerform,
+        "00002029",
+        "Cannot bind using sign/seal on a connection on which TLS or SSL is in effect",
+        "0",
+    )
+}
+
 pub(super) fn protocol_error(comment: &str) -> LdapResult {
     ldap_error(LdapResultCode::ProtocolError, "00000057", comment, "0")
 }
@@ -77,6 +87,16 @@ pub(super) fn control_error() -> LdapResult {
         LdapResultCode::UnavailableCriticalExtension,
         "00000057",
         "Error processing control",
+        "0",
+    )
+}
+
+/// A further log-on on a connection that is signed already: its first one would have to be unlearned in the middle.
+pub(super) fn bound_already() -> LdapResult {
+    ldap_error(
+        LdapResultCode::UnwillingToPerform,
+        "00002029",
+        "A signed connection carries one log-on",
         "0",
     )
 }

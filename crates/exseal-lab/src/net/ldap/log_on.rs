@@ -1,10 +1,151 @@
 //! Logging on.
 
-use ldap3_proto::proto::LdapResult;
+use std::sync::Arc;
+
+use exseal_gss::{
+    Acceptance, Accounts, ChannelBinding, GssError, NtHash, Password, Protection, Scheme, SecurityContext,
+    ServerNames, acceptor,
+};
+use ldap3_proto::proto::{LdapResult, LdapResultCode};
 
 use super::answer;
 use crate::connect_file::net_bios;
+use crate::net::place::Key;
+use crate::net::{Shared, lock};
 use crate::world::World;
+
+/// The people of the lab, for NTLM.
+struct People(Arc<Shared>);
+
+impl Accounts for People {
+    fn nt_hash(&self, domain: &str, account: &str) -> Option<NtHash> {
+        let world = lock(&self.0.world);
+        let full = if domain.is_empty() || account.contains('@') {
+            account.to_owned()
+        } else {
+            format!("{domain}\\{account}")
+        };
+        let name = account_of(&world, &full).or_else(|| domain.is_empty().then_some(full))?;
+        let user = world
+            .users()
+            .iter()
+            .find(|own| own.name.eq_ignore_ascii_case(&name))?;
+        Some(NtHash::of(&Password::new(user.password.clone())))
+    }
+}
+
+/// A log-on of several steps.
+pub(super) struct Steps {
+    context: Box<dyn SecurityContext>,
+    scheme: Scheme,
+}
+
+/// What came of a step.
+pub(super) enum Stepped {
+    /// Not yet: send this.
+    More(Vec<u8>),
+    /// Somebody is logged on; send this along. The context protects what follows, if it was agreed so.
+    Established {
+        user: String,
+        token: Option<Vec<u8>>,
+        layer: Option<Box<dyn SecurityContext>>,
+    },
+    /// Nobody is.
+    Refused(LdapResult),
+}
+
+impl Steps {
+    /// Begins. `leaf`: the certificate of the TLS around it, to which it may be bound.
+    pub(super) fn begin(
+        scheme: Scheme,
+        shared: &Arc<Shared>,
+        key: &Key,
+        leaf: Option<&[u8]>,
+    ) -> Result<Self, LdapResult> {
+        let dns_domain = lock(&shared.world).domain().to_owned();
+        let computer = key.server.as_str();
+        let with = Acceptance {
+            accounts: Some(Arc::new(People(Arc::clone(shared)))),
+            keytab: shared.keytab.clone(),
+            names: ServerNames {
+                netbios_domain: net_bios(&dns_domain),
+                netbios_computer: computer.to_uppercase(),
+                dns_computer: format!("{}.{dns_domain}", computer.to_lowercase()),
+                dns_domain,
+            },
+            binding: leaf.and_then(|der| ChannelBinding::tls_server_end_point(der).ok()),
+            binding_required: false,
+        };
+        match acceptor(scheme, with) {
+            Ok(context) => Ok(Self { context, scheme }),
+            Err(_) => Err(answer::no_such_method()),
+        }
+    }
+
+    pub(super) fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// Takes a client's token; what comes back beside the outcome goes on.
+    pub(super) fn step(mut self, shared: &Shared, token: &[u8], is_tls: bool) -> (Stepped, Option<Self>) {
+        let stepped = match self.context.step(Some(token)) {
+            Ok(stepped) => stepped,
+            Err(error) => {
+                tracing::debug!(%error, "A log-on is refused");
+                let result = match error {
+                    GssError::NoMechanism { .. } => answer::no_such_method(),
+                    // Active Directory says that it was the binding.
+                    GssError::Binding => answer::log_on_failed("80090346"),
+                    _ => answer::log_on_failed("52e"),
+                };
+                return (Stepped::Refused(result), None);
+            }
+        };
+        if !stepped.established {
+            return (Stepped::More(stepped.token.unwrap_or_default()), Some(self));
+        }
+        // Not before: whoever proves an account looks into the world.
+        let world = lock(&shared.world);
+        let user = self.context.peer().and_then(|peer| {
+            let bare = peer.rsplit('\\').next().unwrap_or(peer);
+            let bare = bare.split('@').next().unwrap_or(bare);
+            let own = world
+                .users()
+                .iter()
+                .find(|own| own.name.eq_ignore_ascii_case(bare));
+            own.map(|own| own.name.clone())
+        });
+        let Some(user) = user else {
+            return (Stepped::Refused(answer::log_on_failed("525")), None);
+        };
+        let protection = self.context.protection();
+        tracing::debug!(user, ?protection, is_tls, "Log on");
+        let is_protected = protection != Protection::None;
+        if is_tls && is_protected {
+            return (Stepped::Refused(answer::no_layer_within_tls()), None);
+        }
+        if world.directory_limits.require_signing && !is_tls && !is_protected {
+            return (Stepped::Refused(answer::signing_needed()), None);
+        }
+        let established = Stepped::Established {
+            user,
+            token: stepped.token,
+            layer: is_protected.then_some(self.context),
+        };
+        (established, None)
+    }
+}
+
+/// The code of a result, as Sicily's answers carry it.
+pub(super) fn code(result: &LdapResult) -> u8 {
+    match result.code {
+        LdapResultCode::Success => 0,
+        LdapResultCode::AuthMethodNotSupported => 7,
+        LdapResultCode::StrongerAuthRequired => 8,
+        LdapResultCode::UnwillingToPerform => 53,
+        _ => 49,
+    }
+}
 
 /// Who a simple bind means: `DOMAIN\user`, `user@domain`, or a distinguished name.
 ///
@@ -12,7 +153,7 @@ use crate::world::World;
 ///
 /// Nobody of that name, or another password; the diagnostic says which, as Active Directory's does.
 pub(super) fn simple(world: &World, name: &str, password: &str) -> Result<String, LdapResult> {
-    let person = account(world, name)
+    let person = account_of(world, name)
         .and_then(|account| {
             world
                 .users()
@@ -28,7 +169,7 @@ pub(super) fn simple(world: &World, name: &str, password: &str) -> Result<String
 }
 
 /// The account of a name; `None`: a name of another domain, or none at all.
-fn account(world: &World, name: &str) -> Option<String> {
+fn account_of(world: &World, name: &str) -> Option<String> {
     let domain = world.domain();
     if let Some((prefix, account)) = name.split_once('\\') {
         let is_here = prefix.eq_ignore_ascii_case(&net_bios(domain)) || prefix.eq_ignore_ascii_case(domain);

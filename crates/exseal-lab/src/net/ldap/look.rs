@@ -244,15 +244,26 @@ async fn look(
         .unwrap_or_else(|_| Err(answer::result(LdapResultCode::Other, "the search broke off")))
 }
 
-/// What the root DSE says. Its filter is as a rule that anything is there.
+/// Whether a filter means the root DSE: as a rule it asks that anything is there, and in many ways.
+fn is_root_meant(filter: &LdapFilter, has: &dyn Fn(&str) -> bool) -> bool {
+    match filter {
+        LdapFilter::And(parts) => parts.iter().all(|part| is_root_meant(part, has)),
+        LdapFilter::Or(parts) => parts.iter().any(|part| is_root_meant(part, has)),
+        LdapFilter::Not(part) => !is_root_meant(part, has),
+        LdapFilter::Present(name) => has(name),
+        _ => false,
+    }
+}
+
+/// What the root DSE says.
 fn root(world: &World, controller: &ServerName, mechanisms: &[&str], request: &LdapSearchRequest) -> Outcome {
     let Some(own) = world.controller(controller) else {
         return answer::not_bound().into();
     };
     let all: Vec<LdapPartialAttribute> = tree::root(world, own, mechanisms);
-    let has = |name: &str| all.iter().any(|own| own.atype.eq_ignore_ascii_case(name));
-    let is_meant = matches!(&request.filter, LdapFilter::Present(name)
-        if name.eq_ignore_ascii_case("objectClass") || has(name));
+    let is_meant = is_root_meant(&request.filter, &|name| {
+        name.eq_ignore_ascii_case("objectClass") || all.iter().any(|own| own.atype.eq_ignore_ascii_case(name))
+    });
     let everything = request.attrs.is_empty()
         || request
             .attrs

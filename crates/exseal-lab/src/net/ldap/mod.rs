@@ -5,6 +5,7 @@
 //! no UTF-8, which the protocol's library does not read; such a search is a protocol error.
 
 mod answer;
+mod cover;
 mod log_on;
 mod look;
 mod wire;
@@ -12,10 +13,11 @@ mod wire;
 use std::io;
 use std::sync::Arc;
 
+use exseal_gss::{Scheme, SecurityContext};
 use ldap3_proto::LdapMsg;
 use ldap3_proto::proto::{
-    LdapBindCred, LdapBindRequest, LdapCompareRequest, LdapExtendedRequest, LdapExtendedResponse, LdapFilter,
-    LdapOp, LdapResult, LdapResultCode, LdapSearchResultReference,
+    LdapBindCred, LdapBindRequest, LdapBindResponse, LdapCompareRequest, LdapExtendedRequest,
+    LdapExtendedResponse, LdapFilter, LdapOp, LdapResult, LdapResultCode, LdapSearchResultReference,
 };
 
 use super::place::Key;
@@ -23,20 +25,24 @@ use super::{Io, Shared, lock, tls};
 use crate::connect_file::net_bios;
 use crate::tree::{self, Base, EXTENSIONS, Tree};
 use crate::world::Listener;
+use log_on::{Stepped, Steps};
 use look::Pages;
-use wire::{Taken, Wire};
+use wire::{Sicily, Taken, Wire};
 
 /// Ways to log on beside the simple one.
-const MECHANISMS: &[&str] = &[];
+const MECHANISMS: &[&str] = &["GSS-SPNEGO"];
 
 /// A client's connection.
 struct Session<'s> {
     shared: &'s Arc<Shared>,
     key: &'s Key,
     wire: Wire,
-    is_tls: bool,
+    /// The certificate of the TLS that is in place.
+    leaf: Option<Vec<u8>>,
     /// Who logged on; `None`: nobody.
     user: Option<String>,
+    /// A log-on that is not at its end.
+    steps: Option<Steps>,
     pages: Pages,
 }
 
@@ -58,12 +64,15 @@ pub(crate) async fn serve(
         shared,
         key,
         wire: Wire::new(io, shared.limits),
-        is_tls: leaf.is_some(),
+        leaf,
         user: None,
+        steps: None,
         pages: Pages::default(),
     };
     loop {
-        match session.turn().await? {
+        let next = session.turn().await?;
+        session.wire.flush().await?;
+        match next {
             Next::Request => {}
             Next::End => {
                 session.wire.close().await;
@@ -71,9 +80,9 @@ pub(crate) async fn serve(
             }
             Next::StartTls => {
                 let io = session.wire.into_io()?;
-                let (io, _) = tls::accept(shared, key, io, |_| Listener::Ldaps).await?;
+                let (io, leaf) = tls::accept(shared, key, io, |_| Listener::Ldaps).await?;
                 session.wire = Wire::new(io, shared.limits);
-                session.is_tls = true;
+                session.leaf = Some(leaf);
             }
         }
     }
@@ -83,13 +92,17 @@ impl Session<'_> {
     async fn turn(&mut self) -> io::Result<Next> {
         let message = match self.wire.next().await? {
             Taken::Message(message) => message,
+            Taken::Sicily { id, step } => return self.sicily(id, step).await,
             Taken::Malformed { id, operation } => {
                 let result = answer::protocol_error("Error decoding ldap message");
                 return self.respond(id, operation, result).await;
             }
             Taken::Garbage(why) => {
                 tracing::debug!(server = %self.key.server, why, "Disconnect");
-                self.send(0, answer::disconnection(why)).await?;
+                // Under a layer that broke nothing can be said any more.
+                if !self.wire.is_protected() {
+                    self.send(0, answer::disconnection(why)).await?;
+                }
                 return Ok(Next::End);
             }
             Taken::End => return Ok(Next::End),
@@ -99,10 +112,7 @@ impl Session<'_> {
             LdapOp::UnbindRequest => return Ok(Next::End),
             // Requests are answered one after the other: there is nothing left to abandon.
             LdapOp::AbandonRequest(_) => {}
-            LdapOp::BindRequest(request) => {
-                let result = self.bind(&request);
-                self.respond(id, 0, result).await?;
-            }
+            LdapOp::BindRequest(request) => return self.bind(id, &request).await,
             LdapOp::SearchRequest(request) => {
                 let outcome = look::search(
                     self.shared,
@@ -168,25 +178,110 @@ impl Session<'_> {
         self.respond(id, operation, result).await
     }
 
-    /// A simple log-on. Whatever comes of it, who was logged on before is not any more (RFC 4511 4.2.1).
-    fn bind(&mut self, request: &LdapBindRequest) -> LdapResult {
+    /// A log-on. Whatever comes of it, who was logged on before is not any more (RFC 4511 4.2.1).
+    async fn bind(&mut self, id: i32, request: &LdapBindRequest) -> io::Result<Next> {
         self.user = None;
-        if request.version != 3 {
-            return answer::protocol_error("Invalid protocol version");
-        }
-        let password = match &request.cred {
-            LdapBindCred::Simple(password) => password,
-            LdapBindCred::SASL(_) | LdapBindCred::Unsupported => return answer::no_such_method(),
+        let result = match &request.cred {
+            _ if request.version != 3 => answer::protocol_error("Invalid protocol version"),
+            _ if self.wire.is_protected() => answer::bound_already(),
+            LdapBindCred::Simple(password) => self.simple(&request.dn, password),
+            LdapBindCred::SASL(sasl) if MECHANISMS.contains(&sasl.mechanism.as_str()) => {
+                return self.sasl(id, &sasl.credentials).await;
+            }
+            LdapBindCred::SASL(_) | LdapBindCred::Unsupported => answer::no_such_method(),
         };
+        self.steps = None;
+        self.respond(id, 0, result).await
+    }
+
+    /// A step of GSS-SPNEGO ([MS-ADTS] 5.1.1.1.2).
+    async fn sasl(&mut self, id: i32, token: &[u8]) -> io::Result<Next> {
+        let (result, token, layer) = match self.step(Scheme::Negotiate, token, false) {
+            Stepped::More(token) => (
+                answer::result(LdapResultCode::SaslBindInProgress, ""),
+                Some(token),
+                None,
+            ),
+            Stepped::Established { user, token, layer } => {
+                self.user = Some(user);
+                (answer::success(), token, layer)
+            }
+            Stepped::Refused(result) => (result, None, None),
+        };
+        let response = LdapBindResponse {
+            res: result,
+            saslcreds: token,
+        };
+        self.send(id, LdapOp::BindResponse(response)).await?;
+        self.protect(layer).await
+    }
+
+    async fn sicily(&mut self, id: i32, step: Sicily) -> io::Result<Next> {
+        self.user = None;
+        if self.wire.is_protected() {
+            return self.respond(id, 0, answer::bound_already()).await;
+        }
+        let (token, is_first) = match step {
+            Sicily::Discovery => {
+                self.wire.send_sicily(id, 0, b"NTLM".to_vec(), "").await?;
+                return Ok(Next::Request);
+            }
+            Sicily::Negotiate(token) => (token, true),
+            Sicily::Response(token) => (token, false),
+        };
+        match self.step(Scheme::Ntlm, &token, is_first) {
+            Stepped::More(token) => {
+                self.wire.send_sicily(id, 0, token, "").await?;
+                Ok(Next::Request)
+            }
+            Stepped::Established { user, token, layer } => {
+                self.user = Some(user);
+                let token = token.unwrap_or_default();
+                self.wire.send_sicily(id, 0, token, "").await?;
+                self.protect(layer).await
+            }
+            Stepped::Refused(result) => {
+                let code = log_on::code(&result);
+                self.wire
+                    .send_sicily(id, code, Vec::new(), &result.message)
+                    .await?;
+                Ok(Next::Request)
+            }
+        }
+    }
+
+    /// Takes a token of a log-on that goes on, or begins one.
+    fn step(&mut self, scheme: Scheme, token: &[u8], afresh: bool) -> Stepped {
+        let going = self.steps.take().filter(|own| own.scheme() == scheme && !afresh);
+        let steps = match going {
+            Some(steps) => steps,
+            None => match Steps::begin(scheme, self.shared, self.key, self.leaf.as_deref()) {
+                Ok(steps) => steps,
+                Err(refused) => return Stepped::Refused(refused),
+            },
+        };
+        let (stepped, goes_on) = steps.step(self.shared, token, self.leaf.is_some());
+        self.steps = goes_on;
+        stepped
+    }
+
+    async fn protect(&mut self, layer: Option<Box<dyn SecurityContext>>) -> io::Result<Next> {
+        if let Some(layer) = layer {
+            self.wire.protect(layer).await?;
+        }
+        Ok(Next::Request)
+    }
+
+    fn simple(&mut self, name: &str, password: &str) -> LdapResult {
         // A name without a password is nobody (RFC 4513 5.1.2).
         if password.is_empty() {
             return answer::success();
         }
         let world = lock(&self.shared.world);
-        if world.directory_limits.require_signing && !self.is_tls {
+        if world.directory_limits.require_signing && self.leaf.is_none() {
             return answer::signing_needed();
         }
-        match log_on::simple(&world, &request.dn, password) {
+        match log_on::simple(&world, name, password) {
             Ok(user) => {
                 tracing::debug!(server = %self.key.server, user, "Log on");
                 self.user = Some(user);
@@ -235,7 +330,7 @@ impl Session<'_> {
     async fn extended(&mut self, id: i32, request: &LdapExtendedRequest) -> io::Result<Next> {
         let [start_tls, who_am_i] = EXTENSIONS;
         let (result, value, next) = if request.name == start_tls {
-            if self.is_tls {
+            if self.leaf.is_some() || self.wire.is_protected() {
                 (answer::tls_not_now(), None, Next::Request)
             } else {
                 (answer::success(), None, Next::StartTls)

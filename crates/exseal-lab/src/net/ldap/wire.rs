@@ -4,11 +4,14 @@ use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use exseal_gss::SecurityContext;
+use ldap3_lber::common::TagClass;
 use ldap3_lber::structure::{PL, StructureTag};
 use ldap3_proto::LdapMsg;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
+use super::cover;
 use crate::net::{Io, Limits};
 
 /// What came.
@@ -16,6 +19,8 @@ use crate::net::{Io, Limits};
 pub(super) enum Taken {
     /// A request.
     Message(LdapMsg),
+    /// A step of the log-on that came before SASL.
+    Sicily { id: i32, step: Sicily },
     /// A request of this number and kind that could not be read: it is answered with protocolError.
     Malformed { id: i32, operation: u64 },
     /// Nothing that could be answered: the connection ends.
@@ -24,14 +29,33 @@ pub(super) enum Taken {
     End,
 }
 
+/// A log-on by NTLM as it was before SASL ([MS-ADTS] 5.1.1.1.3); clients of many kinds still have no other NTLM.
+#[derive(Debug)]
+pub(super) enum Sicily {
+    /// Which packages are there?
+    Discovery,
+    /// NTLM's first message.
+    Negotiate(Vec<u8>),
+    /// NTLM's last message.
+    Response(Vec<u8>),
+}
+
 /// Requests by their tags (RFC 4511 4): bind, unbind, search, modify, add, delete, rename, compare, abandon, extended.
 const REQUESTS: [u64; 10] = [0, 2, 3, 6, 8, 10, 12, 14, 16, 23];
+
+/// So many bytes of answers go together.
+const PACKED: usize = 32 << 10;
 
 /// A connection that speaks LDAP.
 pub(super) struct Wire {
     io: Box<dyn Io>,
     /// Clear bytes that were not yet taken.
     clear: BytesMut,
+    /// What came sealed or signed and is not whole yet.
+    covered: BytesMut,
+    layer: Option<Box<dyn SecurityContext>>,
+    /// Answers that wait to be sent together.
+    out: BytesMut,
     limits: Limits,
 }
 
@@ -40,8 +64,33 @@ impl Wire {
         Self {
             io,
             clear: BytesMut::new(),
+            covered: BytesMut::new(),
+            layer: None,
+            out: BytesMut::new(),
             limits,
         }
+    }
+
+    /// From now on, messages are sealed; what waits goes before that.
+    ///
+    /// # Errors
+    ///
+    /// What came in clear text behind the request that ends the log-on would be taken for signed: refused.
+    pub(super) async fn protect(&mut self, layer: Box<dyn SecurityContext>) -> io::Result<()> {
+        self.flush().await?;
+        if !self.clear.is_empty() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "clear text behind the last message of a log-on",
+            ));
+        }
+        self.layer = Some(layer);
+        Ok(())
+    }
+
+    /// Whether messages are signed or sealed.
+    pub(super) fn is_protected(&self) -> bool {
+        self.layer.is_some()
     }
 
     /// The next request.
@@ -53,6 +102,9 @@ impl Wire {
         let mut deadline = Instant::now() + self.limits.idle;
         let mut begun = !self.clear.is_empty();
         loop {
+            if let Err(why) = self.uncover() {
+                return Ok(Taken::Garbage(why));
+            }
             match length(&self.clear, self.limits.message) {
                 Err(why) => return Ok(Taken::Garbage(why)),
                 Ok(Some(length)) => {
@@ -61,7 +113,8 @@ impl Wire {
                 }
                 Ok(None) => {}
             }
-            if !begun && !self.clear.is_empty() {
+            let is_empty = self.clear.is_empty() && self.covered.is_empty();
+            if !begun && !is_empty {
                 // From its first byte on, a message has so long to come.
                 begun = true;
                 deadline = Instant::now() + self.limits.idle;
@@ -73,20 +126,110 @@ impl Wire {
             if count == 0 {
                 return Ok(Taken::End);
             }
-            self.clear
-                .extend_from_slice(chunk.get(..count).unwrap_or_default());
+            let bytes = chunk.get(..count).unwrap_or_default();
+            if self.layer.is_some() {
+                self.covered.extend_from_slice(bytes);
+            } else {
+                self.clear.extend_from_slice(bytes);
+            }
         }
     }
 
-    /// Sends an answer.
+    /// Takes signatures and seals off, as far as whole buffers are there: four bytes of length before each (RFC 4422 3.7).
+    fn uncover(&mut self) -> Result<(), &'static str> {
+        let Some(layer) = &mut self.layer else {
+            return Ok(());
+        };
+        // One message at a time: what a client sends behind it waits outside.
+        while length(&self.clear, self.limits.message)?.is_none() {
+            let Some((head, rest)) = self.covered.split_first_chunk::<4>() else {
+                return Ok(());
+            };
+            let length = usize::try_from(u32::from_be_bytes(*head)).unwrap_or(usize::MAX);
+            if length > self.limits.message {
+                return Err("a signed buffer is longer than is allowed");
+            }
+            let Some(token) = rest.get(..length) else {
+                return Ok(());
+            };
+            let opened = cover::open(layer.as_mut(), token).map_err(|error| {
+                tracing::debug!(%error, "a buffer that is not of the client");
+                "a buffer has no signature of the client"
+            })?;
+            self.clear.extend_from_slice(&opened);
+            let _ = self.covered.split_to(4 + length);
+        }
+        Ok(())
+    }
+
+    /// Sends an answer, at the latest at the next [`flush`](Self::flush).
     ///
     /// # Errors
     ///
     /// A broken connection, or a client that does not take it in time.
     pub(super) async fn send(&mut self, message: LdapMsg) -> io::Result<()> {
-        let mut bytes = BytesMut::new();
-        ldap3_lber::write::encode_into(&mut bytes, StructureTag::from(message))?;
-        self.put(&bytes).await
+        self.send_tag(StructureTag::from(message)).await
+    }
+
+    /// Sends an answer to a step of Sicily: its tokens stand where other answers have a name, and are none.
+    pub(super) async fn send_sicily(
+        &mut self,
+        id: i32,
+        code: u8,
+        token: Vec<u8>,
+        message: &str,
+    ) -> io::Result<()> {
+        let own = |id: u64, bytes: Vec<u8>| StructureTag {
+            class: TagClass::Universal,
+            id,
+            payload: PL::P(bytes),
+        };
+        let response = StructureTag {
+            class: TagClass::Application,
+            id: 1,
+            payload: PL::C(vec![
+                own(10, vec![code]),
+                own(4, token),
+                own(4, message.as_bytes().to_vec()),
+            ]),
+        };
+        let whole = StructureTag {
+            class: TagClass::Universal,
+            id: 16,
+            payload: PL::C(vec![own(2, id.to_be_bytes().to_vec()), response]),
+        };
+        self.send_tag(whole).await
+    }
+
+    async fn send_tag(&mut self, tag: StructureTag) -> io::Result<()> {
+        ldap3_lber::write::encode_into(&mut self.out, tag)?;
+        if self.out.len() >= PACKED {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Sends what is waiting: many answers in one sealed buffer, as Windows does; there are clients that take no more than
+    /// one from a packet.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub(super) async fn flush(&mut self) -> io::Result<()> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let bytes = self.out.split();
+        let Some(layer) = &mut self.layer else {
+            return self.put(&bytes).await;
+        };
+        let covered = cover::cover(layer.as_mut(), &bytes).map_err(io::Error::other)?;
+        let mut whole = u32::try_from(covered.len())
+            .unwrap_or(u32::MAX)
+            .to_be_bytes()
+            .to_vec();
+        whole.extend_from_slice(&covered);
+        self.put(&whole).await
     }
 
     async fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -116,6 +259,7 @@ impl Wire {
 
     /// Ends the connection so that what was sent arrives.
     pub(super) async fn close(&mut self) {
+        let _ = self.flush().await;
         let _ = tokio::time::timeout(Duration::from_secs(1), self.io.shutdown()).await;
     }
 }
@@ -163,6 +307,9 @@ fn read(bytes: &[u8], depth: usize) -> Taken {
     if !REQUESTS.contains(&operation) {
         return Taken::Garbage("a message is no request");
     }
+    if let Some(step) = sicily(&tag) {
+        return Taken::Sicily { id, step };
+    }
     match LdapMsg::try_from(tag) {
         Ok(message) => Taken::Message(message),
         Err(error) => {
@@ -185,8 +332,27 @@ fn head(tag: &StructureTag) -> Option<(i32, u64)> {
     let number = digits
         .iter()
         .fold(0_u32, |number, digit| (number << 8) | u32::from(*digit));
-    let is_operation = operation.class == ldap3_lber::common::TagClass::Application;
+    let is_operation = operation.class == TagClass::Application;
     is_operation.then_some((i32::try_from(number).ok()?, operation.id))
+}
+
+/// A step of Sicily: a bind whose choice has the tag 9, 10 or 11.
+fn sicily(tag: &StructureTag) -> Option<Sicily> {
+    let PL::C(parts) = &tag.payload else { return None };
+    let operation = parts.get(1).filter(|operation| operation.id == 0)?;
+    let PL::C(parts) = &operation.payload else {
+        return None;
+    };
+    let choice = parts.get(2).filter(|choice| choice.class == TagClass::Context)?;
+    let PL::P(token) = &choice.payload else {
+        return None;
+    };
+    match choice.id {
+        9 => Some(Sicily::Discovery),
+        10 => Some(Sicily::Negotiate(token.clone())),
+        11 => Some(Sicily::Response(token.clone())),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
