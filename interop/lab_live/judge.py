@@ -23,7 +23,6 @@ OTHERWISE = {
     22: (["root-for-exchange-online-missing"], "what the cloud holds is not on premises"),
     34: ([], "the names fit the wildcard; that it was bound by hand leaves no trace"),
     45: ([], "transport's events of the Edge's credentials are not among those that are read"),
-    48: (["presented-certificate-ends"], "on the Edge the wire alone shows it: AD LDS presents what ended"),
     49: ([], "the Edge's own certificate is self-signed again, and the subscription does not show the difference"),
     50: ([], "the smart host refuses; the queue's last error is that of a network"),
     58: ([], "a private CA is fine where clients trust it, which a server does not know"),

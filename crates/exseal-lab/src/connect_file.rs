@@ -19,6 +19,15 @@ struct File {
     servers: BTreeMap<String, Place>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     names: BTreeMap<String, Place>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    directory: Option<Directory>,
+}
+
+#[derive(Serialize)]
+struct Directory {
+    host: String,
+    #[serde(flatten)]
+    place: Place,
 }
 
 #[derive(Clone, Serialize)]
@@ -54,8 +63,8 @@ pub fn net_bios(domain: &str) -> String {
     domain.split('.').next().unwrap_or(domain).to_uppercase()
 }
 
-/// The file's text: the servers, the published names (they lead to the first mailbox server), the simulation's roots and
-/// its first user. Nothing of it is a secret.
+/// The file's text: the servers, the published names (they lead to the first mailbox server), the domain controller of
+/// that server's site, the simulation's roots and its first user. Nothing of it is a secret.
 ///
 /// A server's own 127.0.0.1 is in it only where its ports are those of the server's outside address; one map of ports
 /// stands for both.
@@ -66,6 +75,7 @@ pub fn net_bios(domain: &str) -> String {
 pub fn text(world: &World, addresses: &[Address]) -> Result<String, String> {
     let mut servers = BTreeMap::new();
     let mut first = None;
+    let mut site = 0;
     for server in world.servers() {
         let mut outside = BTreeMap::new();
         let mut inside = BTreeMap::new();
@@ -90,6 +100,7 @@ pub fn text(world: &World, addresses: &[Address]) -> Result<String, String> {
                 .collect(),
         };
         if server.role == crate::organisation::Role::Mailbox && first.is_none() {
+            site = server.site;
             first = Some(Place {
                 own_loopback: None,
                 ..place.clone()
@@ -109,12 +120,38 @@ pub fn text(world: &World, addresses: &[Address]) -> Result<String, String> {
             }
         }
     }
+    let mut directory = None;
+    for controller in world.controllers() {
+        let own: Vec<&Address> = addresses
+            .iter()
+            .filter(|own| own.server == controller.name)
+            .collect();
+        let Some(ip) = own.first().map(|own| own.socket.ip()) else {
+            continue;
+        };
+        let place = Place {
+            address: ip,
+            own_loopback: None,
+            ports: own
+                .iter()
+                .filter(|own| own.port != own.socket.port())
+                .map(|own| (own.port.to_string(), own.socket.port()))
+                .collect(),
+        };
+        if controller.site == site {
+            let host = controller.fqdn.to_lowercase();
+            directory = Some(Directory { host, place });
+        } else {
+            names.insert(controller.fqdn.to_lowercase(), place);
+        }
+    }
     let user = world.users().first().map_or("admin", |user| user.name.as_str());
     let file = File {
         ca: world.roots().iter().map(|root| pem(root)).collect(),
         user: format!("{}\\{user}", net_bios(world.domain())),
         servers,
         names,
+        directory,
     };
     let body = toml::to_string(&file).map_err(|error| error.to_string())?;
     Ok(format!("{FIRST_LINE}\n\n{body}"))

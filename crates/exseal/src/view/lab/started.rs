@@ -33,6 +33,8 @@ pub(crate) struct Started {
     namespace: Option<String>,
     /// Its servers.
     servers: Vec<LabServer>,
+    /// Its domain controllers: LDAP and LDAPS, each with the view of its site.
+    controllers: Vec<LabController>,
     /// Who may log on. These passwords open nothing but this lab.
     users: Vec<LabUser>,
     /// Certificates of the organisation file that were issued again with keys of the lab.
@@ -66,6 +68,21 @@ struct LabServer {
     own_loopback: Option<IpAddr>,
     /// The ports there.
     own_loopback_ports: Vec<LabPort>,
+}
+
+/// A domain controller.
+#[derive(Debug, Serialize, JsonSchema)]
+struct LabController {
+    /// NetBIOS name.
+    name: String,
+    /// Fully qualified name.
+    fqdn: String,
+    /// The site whose view it has.
+    site: String,
+    /// Where it is.
+    address: Option<IpAddr>,
+    /// 389 and 636, and where they are here.
+    ports: Vec<LabPort>,
 }
 
 /// A port.
@@ -166,6 +183,28 @@ impl Started {
                 }
             })
             .collect();
+        let controllers = world
+            .controllers()
+            .iter()
+            .map(|controller| {
+                let own = || addresses.iter().filter(|own| own.server == controller.name);
+                LabController {
+                    name: controller.name.to_string(),
+                    fqdn: controller.fqdn.clone(),
+                    site: world
+                        .sites()
+                        .get(controller.site)
+                        .map_or_else(String::new, |site| site.name.clone()),
+                    address: own().next().map(|own| own.socket.ip()),
+                    ports: own()
+                        .map(|own| LabPort {
+                            port: own.port,
+                            at: own.socket.port(),
+                        })
+                        .collect(),
+                }
+            })
+            .collect();
         let domain = net_bios(world.domain());
         Self {
             name,
@@ -174,6 +213,7 @@ impl Started {
             story: organisation.story.as_ref().map(|story| story.title.clone()),
             namespace: world.namespace().map(str::to_owned),
             servers,
+            controllers,
             users: world
                 .users()
                 .iter()
@@ -238,6 +278,21 @@ pub(crate) fn text(lab: &Started, context: &Context) -> String {
             "  ",
         );
         line(&styled(DIM, &ports(&server.ports)), "  ", "  ");
+    }
+    for controller in &lab.controllers {
+        let address = controller
+            .address
+            .map_or_else(|| "unreachable".to_owned(), |address| address.to_string());
+        line(
+            &format!(
+                "{} (domain controller of {}) at {address}",
+                styled(BOLD, &controller.fqdn),
+                controller.site
+            ),
+            "",
+            "  ",
+        );
+        line(&styled(DIM, &ports(&controller.ports)), "  ", "  ");
     }
     for user in &lab.users {
         line(
