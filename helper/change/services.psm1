@@ -45,6 +45,12 @@ function Invoke-ExsealService {
     }
 }
 
+# The way in to this server stays open: whoever stops it cannot start it again.
+function Assert-ExsealWayIn {
+    param([string[]]$Names)
+    if ($Names -contains 'WinRM') { throw (New-ExsealError -Code 'Refused' -Expected 'a service other than the way in to this server' -Found 'WinRM') }
+}
+
 # The services that need this one and run now, in the order in which they have to be stopped.
 function Get-ExsealDependent {
     param([string]$Name)
@@ -105,6 +111,7 @@ function Stop-ExsealService {
     )
     $acting = $false
     try {
+        Assert-ExsealWayIn -Names (@($Dependents) + $Name)
         $running = @(Get-ExsealAllowedDependent -Name $Name -Allowed $Dependents)
         $names = @($running) + $Name
         $before = @(Show-ExsealServiceList -Names $names)
@@ -136,6 +143,7 @@ function Restart-ExsealService {
     )
     $acting = $false
     try {
+        Assert-ExsealWayIn -Names (@($Dependents) + $Name)
         $own = Show-ExsealService -Name $Name
         if ($own.startMode -eq 'Disabled') { throw (New-ExsealError -Code 'ServiceDisabled' -Expected ($Name + ' not disabled') -Found 'Disabled') }
         $null = Get-ExsealAllowedDependent -Name $Name -Allowed $Dependents
@@ -185,6 +193,7 @@ function Set-ExsealServiceStart {
         if ($before[0].startMode -eq 'Disabled' -and -not $FromDisabled) {
             throw (New-ExsealError -Code 'ServiceDisabled' -Expected ($Name + ' not disabled, or -FromDisabled') -Found 'Disabled')
         }
+        if ($StartMode -eq 'Disabled') { Assert-ExsealWayIn -Names $Name }
         # The method's word for Auto is another one.
         $word = $StartMode
         if ($word -eq 'Auto') { $word = 'Automatic' }

@@ -500,16 +500,17 @@ fn inverse(contract: &Value, verb: &Value, name: &str, faults: &mut Vec<String>)
         faults.push(format!("{name}: its inverse {} is no verb", inverse["verb"]));
         return;
     };
-    for key in inverse["with"]
-        .as_object()
-        .into_iter()
-        .flat_map(|with| with.keys())
-    {
-        let known = other["parameters"]
+    let has = |verb: &Value, name: &str| {
+        verb["parameters"]
             .as_array()
-            .is_some_and(|parameters| parameters.iter().any(|parameter| parameter["name"] == **key));
-        if !known {
-            faults.push(format!("{name}: its inverse has no parameter {key}"));
+            .is_some_and(|parameters| parameters.iter().any(|parameter| parameter["name"] == *name))
+    };
+    for (key, source) in inverse["with"].as_object().into_iter().flatten() {
+        let of_input = source.as_str().and_then(|source| source.strip_prefix("input."));
+        if !has(other, key) || of_input.is_some_and(|own| !has(verb, own)) {
+            faults.push(format!(
+                "{name}: its inverse has no parameter {key}, or {source} is none of its own"
+            ));
         }
     }
 }

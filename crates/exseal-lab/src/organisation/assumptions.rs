@@ -112,6 +112,11 @@ pub struct Assumptions {
     /// DomainValidation among the bits of msExchSmtpSendFlags (open point 15). Assumed 4, as the one table of the bits has
     /// it.
     pub directory_domain_validation_number: i64,
+    /// Whether an entry of http.sys keeps its other values when IIS puts a certificate on its binding. Assumed: no, as
+    /// with delete and add.
+    pub iis_keeps_http_sys_flags: bool,
+    /// Whether CertEnroll writes the bytes of a serial number it is given from the last to the first. Assumed: no.
+    pub certenroll_reverses_serial: bool,
 }
 
 impl Default for Assumptions {
@@ -139,6 +144,8 @@ impl Default for Assumptions {
             client_protocol_object: "1".to_owned(),
             accepted_domain_numbers: [0, 1, 2],
             directory_domain_validation_number: 4,
+            iis_keeps_http_sys_flags: false,
+            certenroll_reverses_serial: false,
         }
     }
 }

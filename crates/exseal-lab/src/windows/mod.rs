@@ -1,8 +1,10 @@
-//! The WinRM endpoint of Windows (`Endpoint::Windows`): one module, recognised by its hash, and the readings of its
-//! contract (`helper/contract.json`), answered from the world. Every other script is refused.
+//! The WinRM endpoint of Windows (`Endpoint::Windows`): one module, recognised by its hash, and the readings and verbs of
+//! its contract (`helper/contract.json`), answered from the world. Every other script is refused, and a verb is unknown
+//! where only the reading half was sent.
 //!
 //! How the module comes and how its functions are called: `docs/dev/helper-on-the-wire.md`.
 
+mod changes;
 mod json;
 mod readings;
 
@@ -29,23 +31,37 @@ const MODULES: &str = include_str!("modules.txt");
 /// Sessions whose module is remembered; the oldest goes first.
 const SESSIONS: u64 = 10_000;
 
+/// What a module holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Module {
+    /// The readings.
+    Reading,
+    /// The verbs that change something, too.
+    Changing,
+}
+
 /// The sessions that loaded a module.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sessions {
-    loaded: BTreeMap<(ServerName, uuid::Uuid), u64>,
+    loaded: BTreeMap<(ServerName, uuid::Uuid), (u64, Module)>,
     count: u64,
 }
 
 impl Sessions {
-    fn load(&mut self, at: &ServerName, runspace: uuid::Uuid) {
+    fn load(&mut self, at: &ServerName, runspace: uuid::Uuid, module: Module) {
         self.count += 1;
-        self.loaded.insert((at.clone(), runspace), self.count);
+        let key = (at.clone(), runspace);
+        // A second module stands beside the first.
+        let module = self.of(at, runspace).map_or(module, |before| before.max(module));
+        self.loaded.insert(key, (self.count, module));
         let oldest = self.count.saturating_sub(SESSIONS);
-        self.loaded.retain(|_, loaded| *loaded > oldest);
+        self.loaded.retain(|_, (loaded, _)| *loaded > oldest);
     }
 
-    fn has(&self, at: &ServerName, runspace: uuid::Uuid) -> bool {
-        self.loaded.contains_key(&(at.clone(), runspace))
+    fn of(&self, at: &ServerName, runspace: uuid::Uuid) -> Option<Module> {
+        self.loaded
+            .get(&(at.clone(), runspace))
+            .map(|(_, module)| *module)
     }
 }
 
@@ -69,17 +85,27 @@ fn hex(hash: &[u8; 32]) -> String {
     })
 }
 
-fn known_modules() -> impl Iterator<Item = &'static str> {
+/// The hashes of modules, and what each holds.
+fn known_modules() -> impl Iterator<Item = (&'static str, Module)> {
     MODULES
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(|line| match line.split_once(' ') {
+            Some((hash, "changing")) => (hash, Module::Changing),
+            Some((hash, _)) => (hash, Module::Reading),
+            None => (line, Module::Reading),
+        })
 }
 
 impl World {
-    fn may_run(&self, hash: &[u8; 32]) -> bool {
+    /// What a script of this hash holds; `None`: it may not run.
+    fn module_of(&self, hash: &[u8; 32]) -> Option<Module> {
         let text = hex(hash);
-        known_modules().any(|known| known == text) || self.modules.contains(hash)
+        let known = known_modules().find(|(known, _)| *known == text);
+        // One that was allowed by hand may be anything.
+        let allowed = || self.modules.contains(hash).then_some(Module::Changing);
+        known.map(|(_, module)| module).or_else(allowed)
     }
 
     fn is_administrator(&self, user: &str) -> bool {
@@ -110,44 +136,64 @@ pub(crate) fn run(world: &mut World, at: &ServerName, user: &str, call: &Call) -
     };
     if first.is_script {
         return match script(world, first, rest) {
-            Ok(()) => {
-                world.windows.load(at, runspace);
+            Ok(module) => {
+                world.windows.load(at, runspace, module);
                 Outcome::completed(Vec::new())
             }
             Err(found) => Outcome::failed(Vec::new(), script_refused(language, &found)),
         };
     }
-    let Some(reading) = readings::find(&first.text).filter(|_| world.windows.has(at, runspace)) else {
+    let loaded = world.windows.of(at, runspace);
+    if let Some(verb) = changes::find(&first.text).filter(|_| loaded == Some(Module::Changing)) {
+        return change(world, at, verb, first, rest);
+    }
+    let Some(reading) = readings::find(&first.text).filter(|_| loaded.is_some()) else {
         return Outcome::failed(Vec::new(), not_recognised(language, &first.text));
     };
     let arguments = match bind(reading.name, reading.parameters, first, language) {
         Ok(arguments) => arguments,
         Err(error) => return Outcome::failed(Vec::new(), *error),
     };
-    let mut due = Due::default();
-    for kind in fault::due(world, [at, at], reading.name) {
-        match kind {
-            FaultKind::Throws => return Outcome::failed(Vec::new(), thrown(language, reading.name)),
-            FaultKind::TimesOut => return interrupted(Interruption::Hang),
-            FaultKind::Drops => return interrupted(Interruption::DropBefore),
-            FaultKind::LosesReply => due.after = Some(Interruption::LoseReply),
-            FaultKind::ActsAndHangs => due.after = Some(Interruption::HangAfter),
-            FaultKind::Reboot => {
-                world.reboot(at);
-                due.after = Some(Interruption::Reboot);
-            }
-            FaultKind::Slow(seconds) => due.delay += Duration::from_secs(u64::from(seconds)),
-            FaultKind::SecondOperator(line) => fault::second_operator(world, at, line.as_deref()),
-            // States of a server: they need no command.
-            _ => {}
-        }
-    }
-    let mut outcome = match due.after {
-        Some(how) => interrupted(how),
-        None => read(world, at, reading, &arguments, rest),
+    let due = match Due::of(world, at, reading.name) {
+        Ok(due) => due,
+        Err(Early::Throws) => return Outcome::failed(Vec::new(), thrown(language, reading.name)),
+        Err(Early::Interrupted(how)) => return interrupted(how),
     };
-    outcome.delay = due.delay;
-    outcome
+    let outcome = read(world, at, reading, &arguments, rest);
+    due.end(world, at, outcome)
+}
+
+/// A verb of the changing half, and what becomes of its answer.
+fn change(
+    world: &mut World,
+    at: &ServerName,
+    verb: &changes::Verb,
+    command: &Command,
+    rest: &[Command],
+) -> Outcome {
+    let language = world
+        .servers
+        .get(at)
+        .map_or(Language::En, |server| server.language);
+    let given = match changes::bind(verb.name, verb.parameters, command, language) {
+        Ok(given) => given,
+        Err(error) => return Outcome::failed(Vec::new(), *error),
+    };
+    let due = match Due::of(world, at, verb.name) {
+        Ok(due) => due,
+        Err(Early::Throws) => {
+            return Outcome::failed(Vec::new(), changes::Refused::thrown().record(verb.name));
+        }
+        Err(Early::Interrupted(how)) => return interrupted(how),
+    };
+    let outcome = match (verb.act)(world, at, &given) {
+        Ok(done) => match write(vec![done.value()], rest, language) {
+            Ok(output) => Outcome::completed(output.into_iter().map(Item::Output).collect()),
+            Err(error) => Outcome::failed(Vec::new(), *error),
+        },
+        Err(refused) => Outcome::failed(Vec::new(), refused.record(verb.name)),
+    };
+    due.end(world, at, outcome)
 }
 
 /// What faults add to a command that goes on.
@@ -155,6 +201,43 @@ pub(crate) fn run(world: &mut World, at: &ServerName, user: &str, call: &Call) -
 struct Due {
     after: Option<Interruption>,
     delay: Duration,
+}
+
+/// A fault that comes before a command acts.
+enum Early {
+    Throws,
+    Interrupted(Interruption),
+}
+
+impl Due {
+    fn of(world: &mut World, at: &ServerName, command: &str) -> Result<Self, Early> {
+        let mut due = Self::default();
+        for kind in fault::due(world, [at, at], command) {
+            match kind {
+                FaultKind::Throws => return Err(Early::Throws),
+                FaultKind::TimesOut => return Err(Early::Interrupted(Interruption::Hang)),
+                FaultKind::Drops => return Err(Early::Interrupted(Interruption::DropBefore)),
+                FaultKind::LosesReply => due.after = Some(Interruption::LoseReply),
+                FaultKind::ActsAndHangs => due.after = Some(Interruption::HangAfter),
+                FaultKind::Reboot => due.after = Some(Interruption::Reboot),
+                FaultKind::Slow(seconds) => due.delay += Duration::from_secs(u64::from(seconds)),
+                FaultKind::SecondOperator(line) => fault::second_operator(world, at, line.as_deref()),
+                // States of a server: they need no command.
+                _ => {}
+            }
+        }
+        Ok(due)
+    }
+
+    /// What is seen of a command that acted.
+    fn end(self, world: &mut World, at: &ServerName, outcome: Outcome) -> Outcome {
+        if self.after == Some(Interruption::Reboot) {
+            world.reboot(at);
+        }
+        let mut outcome = self.after.map_or(outcome, interrupted);
+        outcome.delay = self.delay;
+        outcome
+    }
 }
 
 fn interrupted(how: Interruption) -> Outcome {
@@ -191,8 +274,8 @@ fn read(
     }
 }
 
-/// Whether a script may run; else what was found in its place.
-fn script(world: &World, script: &Command, rest: &[Command]) -> Result<(), String> {
+/// What a script that may run holds; else what was found in its place.
+fn script(world: &World, script: &Command, rest: &[Command]) -> Result<Module, String> {
     if !rest.is_empty() {
         return Err("a script in a pipeline".to_owned());
     }
@@ -212,11 +295,9 @@ fn script(world: &World, script: &Command, rest: &[Command]) -> Result<(), Strin
         script.text.clone()
     };
     let hash = hash_of(&text);
-    if world.may_run(&hash) {
-        Ok(())
-    } else {
-        Err(format!("a script of {} bytes with {}", text.len(), hex(&hash)))
-    }
+    world
+        .module_of(&hash)
+        .ok_or_else(|| format!("a script of {} bytes with {}", text.len(), hex(&hash)))
 }
 
 /// A parameter of a reading.
@@ -386,7 +467,10 @@ fn thrown(language: Language, function: &str) -> ErrorRecord {
 }
 
 fn script_refused(language: Language, found: &str) -> ErrorRecord {
-    let expected = known_modules().collect::<Vec<_>>().join(" or ");
+    let expected = known_modules()
+        .map(|(hash, _)| hash)
+        .collect::<Vec<_>>()
+        .join(" or ");
     ErrorRecord::new(
         &in_language(
             language,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Argument, Failure, Kind, Parameter};
 use crate::organisation::{Provider, Role, StartMode, StoreName, Version};
-use crate::world::{Server, Stored, World};
+use crate::world::{HttpSysEntry, Reader, Server, Service, Stored, StoredKey, World};
 
 /// How a function reads: the world, the server it runs on, its arguments in the order of its parameters.
 type Read = fn(&World, &Server, &[Argument]) -> Result<Vec<Value>, Failure>;
@@ -98,7 +98,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Reading> {
         .find(|reading| reading.name.eq_ignore_ascii_case(name))
 }
 
-fn time(at: Timestamp) -> String {
+pub(super) fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
@@ -130,15 +130,36 @@ fn key(stored: &Stored) -> Value {
             "error": "0x80090016",
         });
     }
-    let (provider, kind, spec) = match key.provider {
-        Provider::Capi => ("Microsoft RSA SChannel Cryptographic Provider", 12, 1),
-        Provider::Ksp => ("Microsoft Software Key Storage Provider", 0, 0),
-    };
-    let mut readers: Vec<&str> = key.readers.iter().map(|reader| reader.sid()).collect();
-    readers.sort_unstable();
+    let (provider, kind, spec) = provider(key.provider);
     json!({
         "provider": provider, "providerType": kind, "keySpec": spec, "exportable": key.exportable,
-        "readers": readers, "error": null,
+        "readers": readers(key), "error": null,
+    })
+}
+
+/// A provider's name, its type, and the key's specification in it.
+pub(super) const fn provider(provider: Provider) -> (&'static str, i32, i32) {
+    match provider {
+        Provider::Capi => ("Microsoft RSA SChannel Cryptographic Provider", 12, 1),
+        Provider::Ksp => ("Microsoft Software Key Storage Provider", 0, 0),
+    }
+}
+
+/// Who may read a key.
+pub(super) fn readers(key: &StoredKey) -> Vec<&str> {
+    let mut readers: Vec<&str> = key.readers.iter().map(Reader::sid).collect();
+    readers.sort_unstable();
+    readers
+}
+
+/// A certificate of a store.
+pub(super) fn stored(stored: &Stored) -> Value {
+    json!({
+        "thumbprint": stored.certificate.thumbprint().to_string(),
+        "der": base64::engine::general_purpose::STANDARD.encode(stored.certificate.der()),
+        "friendlyName": stored.friendly_name,
+        "hasPrivateKey": stored.key.is_some(),
+        "key": key(stored),
     })
 }
 
@@ -151,23 +172,11 @@ fn store(_: &World, server: &Server, arguments: &[Argument]) -> Result<Vec<Value
     if wanted == StoreName::WebHosting && server.role == Role::Edge && server.store(wanted).is_empty() {
         return Err(Failure::NotThere);
     }
-    Ok(server
-        .store(wanted)
-        .iter()
-        .map(|stored| {
-            json!({
-                "thumbprint": stored.certificate.thumbprint().to_string(),
-                "der": base64::engine::general_purpose::STANDARD.encode(stored.certificate.der()),
-                "friendlyName": stored.friendly_name,
-                "hasPrivateKey": stored.key.is_some(),
-                "key": key(stored),
-            })
-        })
-        .collect())
+    Ok(server.store(wanted).iter().map(stored).collect())
 }
 
 /// Whether an endpoint of http.sys is a name and not an address.
-fn is_named(endpoint: &str) -> bool {
+pub(super) fn is_named(endpoint: &str) -> bool {
     let host = endpoint.rsplit_once(':').map_or(endpoint, |(host, _)| host);
     host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_err()
 }
@@ -181,17 +190,20 @@ fn http_sys(_: &World, server: &Server, _: &[Argument]) -> Result<Vec<Value>, Fa
     Ok(addresses
         .into_iter()
         .chain(named)
-        .map(|(endpoint, entry)| {
-            json!({
-                "endpoint": endpoint,
-                "sni": is_named(endpoint),
-                "thumbprint": entry.hash.map(|hash| hash.to_string()),
-                "store": entry.hash.map(|_| entry.store.as_str()),
-                "appId": entry.app_id,
-                "negotiateClientCertificate": entry.negotiate_client_certificate,
-            })
-        })
+        .map(|(endpoint, entry)| http_sys_entry(endpoint, entry))
         .collect())
+}
+
+/// An entry of http.sys.
+pub(super) fn http_sys_entry(endpoint: &str, entry: &HttpSysEntry) -> Value {
+    json!({
+        "endpoint": endpoint,
+        "sni": is_named(endpoint),
+        "thumbprint": entry.hash.map(|hash| hash.to_string()),
+        "store": entry.hash.map(|_| entry.store.as_str()),
+        "appId": entry.app_id,
+        "negotiateClientCertificate": entry.negotiate_client_certificate,
+    })
 }
 
 fn web_site(_: &World, server: &Server, _: &[Argument]) -> Result<Vec<Value>, Failure> {
@@ -251,18 +263,26 @@ fn service(_: &World, server: &Server, _: &[Argument]) -> Result<Vec<Value>, Fai
         .services
         .iter()
         .filter(|(name, _)| wanted(name))
-        .map(|(name, service)| {
-            json!({
-                "name": name,
-                "state": if service.running { "Running" } else { "Stopped" },
-                "startMode": match service.start {
-                    StartMode::Automatic => "Auto",
-                    StartMode::Manual => "Manual",
-                    StartMode::Disabled => "Disabled",
-                },
-            })
-        })
+        .map(|(name, service)| one_service(name, service))
         .collect())
+}
+
+/// A service.
+pub(super) fn one_service(name: &str, service: &Service) -> Value {
+    json!({
+        "name": name,
+        "state": if service.running { "Running" } else { "Stopped" },
+        "startMode": start_mode(service.start),
+    })
+}
+
+/// How a service starts, in WMI's words.
+pub(super) const fn start_mode(start: StartMode) -> &'static str {
+    match start {
+        StartMode::Automatic => "Auto",
+        StartMode::Manual => "Manual",
+        StartMode::Disabled => "Disabled",
+    }
 }
 
 /// What the helper asks the logs for: source, source in the simulation, ids.

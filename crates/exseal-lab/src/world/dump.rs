@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::directory::{Key, Object};
 use super::{Server, Stored, World};
+use crate::organisation::StartMode;
 
 impl World {
     /// Everything there is: clock, servers with stores, http.sys, services and events, each site's view of the
@@ -75,7 +76,9 @@ impl World {
                 let own = json!({
                     "running": service.running,
                     "start": format!("{:?}", service.start),
-                    "disabledBy": service.disabled_by.map(|by| format!("{by:?}").to_lowercase()),
+                    "disabledBy": service.disabled_by
+                        .filter(|_| service.start == StartMode::Disabled)
+                        .map(|by| format!("{by:?}").to_lowercase()),
                 });
                 (name.clone(), own)
             })
@@ -168,7 +171,7 @@ impl World {
             "key": stored.key.as_ref().map(|key| json!({
                 "provider": format!("{:?}", key.provider).to_lowercase(),
                 "exportable": key.exportable,
-                "readers": key.readers.iter().map(|reader| reader.sid()).collect::<Vec<_>>(),
+                "readers": key.readers.iter().map(super::Reader::sid).collect::<Vec<_>>(),
                 "containerLost": key.container_lost,
             })),
         })

@@ -83,8 +83,8 @@ impl std::hash::Hash for ServerName {
     }
 }
 
-/// A well-known account that may read a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// An account that may read a key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reader {
     /// S-1-5-18.
     System,
@@ -92,17 +92,29 @@ pub enum Reader {
     NetworkService,
     /// S-1-5-32-544.
     Administrators,
+    /// Any other, by its SID.
+    Other(Arc<str>),
 }
 
 impl Reader {
     /// Its SID.
     #[must_use]
-    pub const fn sid(self) -> &'static str {
+    pub fn sid(&self) -> &str {
         match self {
             Self::System => "S-1-5-18",
             Self::NetworkService => "S-1-5-20",
             Self::Administrators => "S-1-5-32-544",
+            Self::Other(sid) => sid,
         }
+    }
+
+    /// The account of a SID.
+    #[must_use]
+    pub fn of(sid: &str) -> Self {
+        [Self::System, Self::NetworkService, Self::Administrators]
+            .into_iter()
+            .find(|known| known.sid() == sid)
+            .unwrap_or_else(|| Self::Other(sid.into()))
     }
 }
 

@@ -202,6 +202,16 @@ impl World {
         }
     }
 
+    /// What the web applications of a pool read when it starts: the Auth certificate, in those of OWA and ECP.
+    pub(crate) fn pool_started(&mut self, at: &ServerName, pool: &str) {
+        let current = self.auth_on(at);
+        if matches!(pool, "MSExchangeOWAAppPool" | "MSExchangeECPAppPool")
+            && let Some(server) = self.servers.get_mut(at)
+        {
+            server.auth_loaded = current;
+        }
+    }
+
     /// Reads POP's or IMAP's settings and looks for their certificate.
     pub(crate) fn load_protocol(&mut self, at: &ServerName, protocol: ClientProtocol) {
         let Some(site) = self.servers.get(at).map(|server| server.site) else {

@@ -202,6 +202,7 @@ fn access_rules(run: &Run<'_>, stored: &Stored) -> PsValue {
                 (crate::world::Reader::NetworkService, true) => "NT-AUTORITÄT\\NETZWERKDIENST",
                 (crate::world::Reader::Administrators, false) => "BUILTIN\\Administrators",
                 (crate::world::Reader::Administrators, true) => "VORDEFINIERT\\Administratoren",
+                (crate::world::Reader::Other(sid), _) => sid,
             };
             let object = PsObject::new(
                 &[
