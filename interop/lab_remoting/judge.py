@@ -14,6 +14,7 @@ import time
 import traceback
 import warnings
 from pathlib import Path
+from xml.etree import ElementTree
 
 USER, PASSWORD = r"LAB\alice", "Passw0rd"
 failures, checked = [], []
@@ -346,6 +347,118 @@ def lab_itself(lab):
     hold(answer.status_code == 500 and "Cafe-SendFailure" in answer.text, f"the front end's text: {answer.text[:200]}")
 
 
+def exchange(lab, at):
+    """Exchange's shell of a lab's first server, over 80 and sealed."""
+    host, number = lab.ports[f"{at}-80"].rsplit(":", 1)
+    return WSMan(
+        host, port=int(number), ssl=False, path="PowerShell/", username="admin", password=PASSWORD_OF_LAB, auth="ntlm",
+        negotiate_service="HTTP", operation_timeout=10, read_timeout=20,
+    )
+
+
+def property_of(one, name):
+    return one.adapted_properties.get(name, one.extended_properties.get(name))
+
+
+def federation(lab):
+    """The federation's certificate is renewed as documented: make, set as next, look at every server, publish."""
+    with exchange(lab, "federated") as at, RunspacePool(at, configuration_name=EXCHANGE) as pool:
+        def trust():
+            out, _ = run(pool, "Get-FederationTrust")
+            hold(len(out) == 1, f"one trust: {out}")
+            return {slot: property_of(out[0], f"Org{slot}PrivCertificate") for slot in ("", "Next", "Prev")}
+
+        def states():
+            out, _ = run(pool, "Test-FederationTrustCertificate")
+            return {(property_of(one, "Slot"), str(property_of(one, "ServerName")), str(property_of(one, "State"))) for one in out}
+
+        before = trust()
+        hold(len(before[""]) == 40 and not before["Next"], f"a trust as it was: {before}")
+        hold(all(state == "Installed" for _, _, state in states()), f"its certificate is on every server: {states()}")
+        _, shell = run(pool, "Set-FederationTrust", Identity="Microsoft Federation Gateway", PublishFederationCertificate=True)
+        hold("no next certificate" in str(shell.streams.error[-1]).lower(), "nothing to publish is an error")
+        _, shell = run(pool, "Set-FederationTrust", Identity="Microsoft Federation Gateway", Thumbprint="AB" * 20)
+        hold("cannot be found" in str(shell.streams.error[-1]), "a certificate nobody has is an error")
+
+        shell = PowerShell(pool)
+        shell.add_cmdlet("New-ExchangeCertificate")
+        for key, value in {"DomainName": "Federation", "FriendlyName": "Exchange Delegation Federation", "Services": "Federation",
+                           "SubjectKeyIdentifier": "0123456789abcdef0123456789abcdef", "PrivateKeyExportable": True, "Force": True}.items():
+            shell.add_parameter(key, value)
+        shell.add_cmdlet("Select-Object").add_parameter("Property", ["Thumbprint"])
+        made = shell.invoke()
+        hold(len(made) == 1, f"a certificate for the federation: {made} {[str(one) for one in shell.streams.error]}")
+        new = property_of(made[0], "Thumbprint")
+        _, shell = run(
+            pool, "Set-FederationTrust", Identity="Microsoft Federation Gateway", Thumbprint=new, RefreshMetadata=True
+        )
+        hold(not shell.streams.error, f"the next certificate is set: {[str(one) for one in shell.streams.error]}")
+        hold(trust() == {**before, "Next": new}, f"next, and nothing else: {trust()}")
+        run(pool, "Set-FederationTrust", Identity="Microsoft Federation Gateway", PublishFederationCertificate=True)
+        hold(trust() == {"": new, "Next": "", "Prev": before[""]}, f"published: {trust()}")
+        hold({slot for slot, _, _ in states()} == {"Current", "Previous"}, f"what is tested then: {states()}")
+        out, _ = run(pool, "Get-FederatedOrganizationIdentifier")
+        hold(property_of(out[0], "Enabled") is True, "the organisation is federated")
+
+
+def imports(lab):
+    """What a client asks that imports a session: the commands with their parameters, and how objects are printed."""
+    with exchange(lab, "lab") as at, RunspacePool(at, configuration_name=EXCHANGE) as pool:
+        def commands(**parameters):
+            shell = PowerShell(pool)
+            shell.add_cmdlet("Get-Command")
+            for key, value in parameters.items():
+                shell.add_parameter(key, value)
+            shell.add_cmdlet("Select-Object")
+            shell.add_parameter("Property", ["Name", "Namespace", "HelpUri", "CommandType", "ResolvedCommandName", "OutputType", "Parameters"])
+            out = shell.invoke()
+            hold(not shell.streams.error, f"Get-Command {parameters}: {[str(one) for one in shell.streams.error]}")
+            return {property_of(one, "Name"): one for one in out}
+
+        # Alias, Function, Filter, Cmdlet, Configuration, as Import-PSSession asks for.
+        every = commands(CommandType=0x0F | 0x40, Name=["*"])
+        hold(len(every) > 70 and "Enable-ExchangeCertificate" in every, f"{len(every)} commands")
+        hold(not commands(CommandType="Alias, Function"), "there are no aliases and functions")
+        hold(set(commands(CommandType="Cmdlet", Name=["*-ExchangeCertificate"])) == {
+            f"{verb}-ExchangeCertificate" for verb in ("Enable", "Export", "Get", "Import", "New", "Remove")
+        }, "commands by a pattern")
+        one = every["Enable-ExchangeCertificate"]
+        hold(str(property_of(one, "CommandType")) == "Cmdlet", f"a command's type: {property_of(one, 'CommandType')}")
+        parameters = property_of(one, "Parameters")
+        hold({"Thumbprint", "Services", "Server", "Force", "DoNotRequireSsl", "WhatIf", "ErrorAction"} <= set(parameters), f"{list(parameters)}")
+        for name, wanted in (("Services", "System.String[]"), ("Force", "System.Management.Automation.SwitchParameter")):
+            shown = parameters[name]
+            hold(shown.parameter_type == wanted, f"-{name}: {shown.parameter_type}")
+            hold(shown.switch_parameter == (name == "Force"), f"-{name}: whether it is a switch")
+            hold(shown.dynamic is False, f"-{name} is not dynamic")
+        hold(parameters["ErrorAction"].aliases == ["ea"], "an alias of a parameter")
+
+        out, shell = run(pool, "Get-FormatData", TypeName="*")
+        hold(not shell.streams.error, f"Get-FormatData: {[str(one) for one in shell.streams.error]}")
+        formats = {property_of(one, "TypeName"): one for one in out}
+        name = "Microsoft.Exchange.Management.SystemConfigurationTasks.ExchangeCertificate"
+        hold(name in formats, f"{list(formats)}")
+        # pypsrp makes texts of objects in lists of a type it does not know: what came is looked at as it came.
+        came = ElementTree.fromstring(formats[name]._xml)
+
+        def texts(path):
+            return [one.text for one in came.iterfind(f".//{path}")]
+
+        labels = texts("Obj[@N='Headers']/LST/Obj/Props/S[@N='Label']")
+        hold(labels == ["Thumbprint", "Services", "Subject"], f"the columns of a certificate: {labels}")
+        values = texts("Obj[@N='Rows']/LST/Obj/Props/Obj[@N='Columns']/LST/Obj/Props/Obj[@N='DisplayEntry']/Props/S[@N='Value']")
+        hold(values == labels, f"each column shows its property: {values}")
+        hold(len(texts("Obj[@N='FormatViewDefinition']/LST/Obj/Props/G[@N='InstanceId']")) == 1, "a view has its number")
+        kinds = texts("Obj[@N='Control']/TN/T")
+        hold(kinds[:1] == ["System.Management.Automation.TableControl"], f"the control: {kinds}")
+        out, _ = run(pool, "Get-FormatData", TypeName="Microsoft.Exchange.No.Such")
+        hold(out == [], "no formats of a class nobody has")
+
+        # And then a proxy calls: by the parameters it was told.
+        out, shell = run(pool, "Get-ExchangeCertificate", Server="EX1", ErrorAction="Stop")
+        hold(len(out) >= 3 and not shell.streams.error, "what a proxy calls")
+
+
 PASSWORD_OF_LAB = "Simulated-1"
 
 
@@ -388,7 +501,7 @@ def main():
             ("clear", "basic"))
     for name, auth in ways:
         everything(lab, name, auth)
-    for work in (prompts, refusals, cuts, disconnects, hostile, lab_itself, own_tests):
+    for work in (prompts, refusals, cuts, disconnects, hostile, lab_itself, federation, imports, own_tests):
         try:
             work(lab)
         except Exception:  # noqa: BLE001 - the others are still looked at

@@ -314,11 +314,17 @@ async fn main() {
         .expect("the preset")
         .expect("it reads");
     let now = "2026-11-24T09:00:00Z".parse().expect("a time");
-    let worlds: [(&'static str, Organisation); 2] = [
+    let worlds: [(&'static str, Organisation); 3] = [
         ("lab", organisation),
         (
             "dead",
             exseal_lab::presets::get("back-end-deleted")
+                .expect("the preset")
+                .expect("it reads"),
+        ),
+        (
+            "federated",
+            exseal_lab::presets::get("federation-expires")
                 .expect("the preset")
                 .expect("it reads"),
         ),
