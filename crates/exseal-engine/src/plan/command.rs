@@ -7,7 +7,8 @@ use exseal_model::inventory::Store;
 use exseal_model::plan::{Answer, Argument, Call, Change, StartType, Way, Which};
 
 /// How a change is done.
-pub(super) fn call(change: &Change) -> Call {
+#[must_use]
+pub fn call(change: &Change) -> Call {
     let server = change.server().to_owned();
     let text = |value: &str| Argument::Text(value.to_owned());
     let (way, name, arguments, answers): (Way, &str, Vec<(&str, Argument)>, Vec<Answer>) = match change {
@@ -102,6 +103,16 @@ pub(super) fn call(change: &Change) -> Call {
                 ("Store", text(name_of(*store))),
                 ("Thumbprint", Argument::Certificate(*certificate)),
                 ("DeleteKey", Argument::Switch(false)),
+            ],
+            Vec::new(),
+        ),
+        Change::DiscardCertificate { certificate, .. } => (
+            Way::Server,
+            "Remove-ExsealCertificate",
+            vec![
+                ("Store", text("My")),
+                ("Thumbprint", Argument::Certificate(*certificate)),
+                ("DeleteKey", Argument::Switch(true)),
             ],
             Vec::new(),
         ),

@@ -14,13 +14,15 @@ mod step;
 pub mod words;
 
 use exseal_model::Inventory;
-use exseal_model::plan::{Goal, Plan};
+use exseal_model::plan::{Goal, Plan, Step, Which};
 use jiff::Timestamp;
 
 use crate::policy::Policy;
 use draft::Draft;
 
+pub use command::call;
 pub use fix::{Fix, Group, Urgency, fix};
+pub use step::expects;
 
 /// Makes the plan of some goals, in their order, `cleanup` last; of one goal server by server, in the order of their names.
 ///
@@ -41,8 +43,27 @@ pub fn plan(
     for goal in ordered {
         goals::pursue(goal, &mut draft);
     }
-    let Draft { steps, waits, .. } = draft;
+    let Draft { mut steps, waits, .. } = draft;
+    guard_making(&mut steps);
     Plan::of(now, goals.to_vec(), steps, waits, inventory.clone())
+}
+
+/// What the first step that uses a new certificate needs is needed for making it: a plan that was applied already, or whose
+/// time is over, makes none.
+fn guard_making(steps: &mut [Step]) {
+    for at in 0..steps.len() {
+        let (made, later) = steps.split_at_mut(at + 1);
+        let Some(making) = made.last_mut().filter(|step| step.change.makes_certificate()) else {
+            continue;
+        };
+        let own = Which::MadeBy(making.number);
+        let user = later.iter().find(|step| step.change.certificate() == Some(own));
+        for condition in user.into_iter().flat_map(|step| &step.preconditions) {
+            if condition.certificate() != Some(own) && !making.preconditions.contains(condition) {
+                making.preconditions.push(condition.clone());
+            }
+        }
+    }
 }
 
 /// The inventory as a plan's steps will leave it, as far as planning foresees it; a certificate that a step makes stands

@@ -89,6 +89,10 @@ pub(super) fn apply(
                 .items
                 .retain(|entry| entry.thumbprint != certificate);
         }
+        Change::DiscardCertificate { certificate, .. } => {
+            let certificate = stands_for(*certificate, server, now);
+            server.my.items.retain(|entry| entry.thumbprint != certificate);
+        }
         Change::SetServiceStart {
             service, start_type, ..
         } => {

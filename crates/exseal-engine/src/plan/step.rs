@@ -69,9 +69,8 @@ impl Own<'_, '_> {
                     effects: vec![self.in_my(certificate)],
                     keeps: self.bindings(None),
                     proofs: Vec::new(),
-                    inverse: Inverse::Change(Box::new(Change::RemoveCertificate {
+                    inverse: Inverse::Change(Box::new(Change::DiscardCertificate {
                         server: server(),
-                        store: Store::My,
                         certificate,
                     })),
                     interrupts: Vec::new(),
@@ -188,6 +187,25 @@ impl Own<'_, '_> {
                     fails: "remove",
                 }
             }
+            Change::DiscardCertificate { certificate, .. } => Parts {
+                preconditions: vec![
+                    opens,
+                    self.in_store(Store::My, *certificate, false),
+                    Condition::NotReferredTo {
+                        certificate: *certificate,
+                    },
+                ],
+                effects: vec![Condition::NotInStore {
+                    server: server(),
+                    store: Store::My,
+                    certificate: *certificate,
+                }],
+                keeps: self.bindings(None),
+                proofs: Vec::new(),
+                inverse: Inverse::Irreversible(sentence("inverse.key-is-gone", &[])),
+                interrupts: Vec::new(),
+                fails: "remove",
+            },
             Change::SetServiceStart {
                 service,
                 start_type,
@@ -438,6 +456,109 @@ impl Own<'_, '_> {
                 seconds,
             })
             .collect()
+    }
+}
+
+/// What a change that takes a step back needs and leaves, without an inventory: what is read before, and what holds
+/// afterwards.
+#[must_use]
+pub fn expects(change: &Change) -> (Vec<Condition>, Vec<Condition>) {
+    let server = || change.server().to_owned();
+    let in_store = |store, certificate, with_key| Condition::InStore {
+        server: server(),
+        store,
+        certificate,
+        with_key,
+    };
+    let not_in_store = |store, certificate| Condition::NotInStore {
+        server: server(),
+        store,
+        certificate,
+    };
+    let start = |service: &String, start_type| Condition::ServiceStart {
+        server: server(),
+        service: service.clone(),
+        start_type,
+    };
+    let runs = |service: &String, runs| Condition::ServiceRuns {
+        server: server(),
+        service: service.clone(),
+        runs,
+    };
+    match change {
+        // A creation is never what takes something back; what it makes is not known before.
+        Change::CreateCertificate { .. } => (Vec::new(), Vec::new()),
+        Change::BindCertificate {
+            endpoint,
+            certificate,
+            instead_of,
+            ..
+        } => {
+            let bound = |certificate| Condition::Bound {
+                server: server(),
+                endpoint: endpoint.clone(),
+                certificate,
+            };
+            (
+                vec![in_store(Store::My, *certificate, true), bound(*instead_of)],
+                vec![bound(Some(*certificate))],
+            )
+        }
+        Change::EnableSmtp {
+            certificate,
+            internal_transport,
+            ..
+        } => {
+            let mut after = vec![Condition::EnabledForSmtp {
+                server: server(),
+                certificate: *certificate,
+            }];
+            if *internal_transport {
+                after.push(Condition::InternalTransport {
+                    server: server(),
+                    certificate: Some(*certificate),
+                });
+            }
+            (vec![in_store(Store::My, *certificate, true)], after)
+        }
+        Change::CopyCertificate {
+            store, certificate, ..
+        } => (
+            vec![in_store(Store::My, *certificate, false)],
+            vec![in_store(*store, *certificate, false)],
+        ),
+        Change::RemoveCertificate {
+            store, certificate, ..
+        } => {
+            let mut before = vec![in_store(*store, *certificate, false)];
+            if *store == Store::My {
+                before.push(Condition::NotReferredTo {
+                    certificate: *certificate,
+                });
+            }
+            (before, vec![not_in_store(*store, *certificate)])
+        }
+        Change::DiscardCertificate { certificate, .. } => (
+            vec![
+                in_store(Store::My, *certificate, false),
+                Condition::NotReferredTo {
+                    certificate: *certificate,
+                },
+            ],
+            vec![not_in_store(Store::My, *certificate)],
+        ),
+        Change::SetServiceStart {
+            service,
+            start_type,
+            instead_of,
+            ..
+        } => (
+            vec![start(service, *instead_of)],
+            vec![start(service, *start_type)],
+        ),
+        Change::StartService { service, .. } => (vec![runs(service, false)], vec![runs(service, true)]),
+        Change::StopService { service, .. } => (vec![runs(service, true)], vec![runs(service, false)]),
+        Change::RestartService { service, .. } => (vec![runs(service, true)], vec![runs(service, true)]),
     }
 }
 

@@ -51,6 +51,7 @@ pub fn change(change: &Change) -> String {
         Change::RemoveCertificate {
             store, certificate, ..
         } => say("remove", &[of(*certificate), ("store", format!("{store:?}"))]),
+        Change::DiscardCertificate { certificate, .. } => say("discard", &[of(*certificate)]),
         Change::SetServiceStart {
             service, start_type, ..
         } => say(

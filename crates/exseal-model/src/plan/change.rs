@@ -68,6 +68,13 @@ pub enum Change {
         /// Which.
         certificate: Which,
     },
+    /// Takes a certificate that this plan made out of My again, with its key; what makes a creation undone.
+    DiscardCertificate {
+        /// Where.
+        server: String,
+        /// Which.
+        certificate: Which,
+    },
     /// Sets how a service is started.
     SetServiceStart {
         /// Where.
@@ -155,6 +162,7 @@ impl Change {
             | Self::EnableSmtp { server, .. }
             | Self::CopyCertificate { server, .. }
             | Self::RemoveCertificate { server, .. }
+            | Self::DiscardCertificate { server, .. }
             | Self::SetServiceStart { server, .. }
             | Self::StartService { server, .. }
             | Self::StopService { server, .. }
@@ -169,7 +177,8 @@ impl Change {
             Self::BindCertificate { certificate, .. }
             | Self::EnableSmtp { certificate, .. }
             | Self::CopyCertificate { certificate, .. }
-            | Self::RemoveCertificate { certificate, .. } => Some(*certificate),
+            | Self::RemoveCertificate { certificate, .. }
+            | Self::DiscardCertificate { certificate, .. } => Some(*certificate),
             Self::CreateCertificate { .. }
             | Self::SetServiceStart { .. }
             | Self::StartService { .. }

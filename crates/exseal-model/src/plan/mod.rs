@@ -305,7 +305,12 @@ impl Plan {
         Ok(plan)
     }
 
-    fn check(&self) -> Result<(), PlanError> {
+    /// Holds that it was not changed since it was made, and that its steps are numbered and refer to earlier steps only.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError::Inconsistent`].
+    pub fn check(&self) -> Result<(), PlanError> {
         let id = name_of(&self.goals, &self.steps, &self.waits);
         if id != self.id {
             return Err(PlanError::Inconsistent {

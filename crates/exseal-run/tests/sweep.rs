@@ -1,0 +1,445 @@
+//! Crash sweep: at every call of a port and every line of the journal the request is lost, the reply is lost, an error comes, or
+//! the program dies; then the run is resumed, or taken back, with the journal's bytes and the organisation alone.
+//!
+//! The organisation here is a small one of its own that knows nothing of the engine's predictions.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::allow_attributes,
+    reason = "a test may fail by panicking"
+)]
+
+#[path = "../../exseal-engine/tests/support/mod.rs"]
+mod support;
+mod world;
+
+use exseal_engine::{Policy, merge};
+use exseal_model::inventory::StoreEntry;
+use exseal_model::plan::Inverse;
+use exseal_model::{Endpoint, Goal, Listing, Observed, Plan, Slot};
+use exseal_run::{
+    Entry, FileJournal, Journal as _, Options, Phase, Runner, State, StepState, Stop, Told, read_journal,
+};
+use support::{Organisation, Recipe, healthy, now};
+use world::{Clock, Disturbance, Eye, Lines, World};
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+fn planned(goals: &[Goal], damage: fn(&mut Organisation)) -> Plan {
+    let mut organisation = healthy(2);
+    world::services(&mut organisation);
+    damage(&mut organisation);
+    let inventory = merge([organisation.inventory]);
+    exseal_engine::plan::plan(&inventory, &Policy::default(), goals, &[], now())
+}
+
+/// The old certificate ends; it is bound, is the internal transport certificate, and has a copy in Root.
+fn ends(o: &mut Organisation) {
+    for at in 0..2 {
+        let name = format!("EX{}", at + 1);
+        let full = format!("ex{}.kiefer.example", at + 1);
+        let recipe = Recipe::self_signed(&name, &[&name, &full]).serial(50);
+        let old = o.put(at, &recipe.ends("2026-12-10T00:00:00Z"), &["IIS", "SMTP"]);
+        let back = o.back[at];
+        o.take(at, back);
+        o.bind(at, "*:444:", Some(old));
+        let (cmdlet, store) = (o.cmdlet, o.store);
+        o.server(at).internal_transport = Observed::seen(old, cmdlet);
+        o.server(at).root = Listing::of([StoreEntry::new(old)], store, true);
+    }
+}
+
+fn stopped(o: &mut Organisation) {
+    let iis = o.iis;
+    for service in &mut o.server(0).services.items {
+        service.status = Observed::seen("Stopped".to_owned(), iis);
+        service.start_type = Observed::seen("Disabled".to_owned(), iis);
+    }
+}
+
+fn loopback(o: &mut Organisation) {
+    let own = o.back[0];
+    o.bind(0, "127.0.0.1:443:", Some(own));
+}
+
+fn back_end() -> Vec<Goal> {
+    vec![Goal::BackEndRenew { servers: Vec::new() }]
+}
+
+/// Every plan that is swept, by name.
+fn plans() -> Vec<(&'static str, Plan)> {
+    let public = healthy(1).public;
+    vec![
+        ("a back end that ends", planned(&back_end(), ends)),
+        (
+            "a back end whose certificate is gone",
+            planned(&back_end(), |o| o.take(0, o.back[0])),
+        ),
+        (
+            "a back end that is unbound",
+            planned(&back_end(), |o| o.bind(0, "*:444:", None)),
+        ),
+        (
+            "services of a broken setup",
+            planned(&[Goal::ServicesStart { servers: Vec::new() }], stopped),
+        ),
+        (
+            "a forgotten loopback binding",
+            planned(
+                &[Goal::FrontEndRebind {
+                    certificate: public,
+                    servers: Vec::new(),
+                }],
+                loopback,
+            ),
+        ),
+    ]
+}
+
+const PATIENT: Options = Options {
+    lock: std::time::Duration::from_secs(900),
+    patience: std::time::Duration::from_secs(4),
+    pause: std::time::Duration::from_secs(2),
+};
+
+fn apply(plan: &Plan, world: &mut World, lines: &mut Lines) -> Result<State, Stop> {
+    with(
+        world,
+        |runner, lines| run(runner.apply(plan, "run-1", "anna", lines)),
+        lines,
+    )
+}
+
+fn with<T>(
+    world: &mut World,
+    work: impl FnOnce(&mut Runner<'_, World, Eye, Clock>, &mut Lines) -> T,
+    lines: &mut Lines,
+) -> T {
+    seeing(world, None, work, lines)
+}
+
+fn seeing<T>(
+    world: &mut World,
+    hidden: Option<Slot>,
+    work: impl FnOnce(&mut Runner<'_, World, Eye, Clock>, &mut Lines) -> T,
+    lines: &mut Lines,
+) -> T {
+    let mut eye = Eye(world.shared(), hidden);
+    let mut clock = Clock(world.shared());
+    let mut runner = Runner {
+        organisation: world,
+        probe: &mut eye,
+        host: &mut clock,
+        options: PATIENT,
+        told: &mut |_, _| true,
+    };
+    work(&mut runner, lines)
+}
+
+/// What the journal's bytes say, as a program that starts anew reads them; `None`: the run never began.
+fn reread(lines: &mut Lines) -> Option<State> {
+    if !lines.bytes.contains(&b'\n') {
+        lines.bytes.clear();
+        return None;
+    }
+    let (entries, whole) = read_journal(&lines.bytes).unwrap();
+    lines.bytes.truncate(whole);
+    Some(State::of(&entries).unwrap())
+}
+
+#[test]
+fn an_undisturbed_run_reaches_what_was_planned_and_comes_back() {
+    for (name, plan) in plans() {
+        assert!(!plan.steps.is_empty(), "{name}");
+        let mut world = World::of(&plan.inventory);
+        let before = world.dump();
+        let mut lines = Lines::new(world.shared());
+        let state = apply(&plan, &mut world, &mut lines).unwrap_or_else(|stop| panic!("{name}: {stop}"));
+        let verified = with(&mut world, |runner, _| run(runner.verify(&state)), &mut lines);
+        for one in &verified {
+            assert!(one.seen.as_ref().is_ok_and(|seen| seen.holds), "{name}: {one:?}");
+        }
+        assert!(!verified.is_empty(), "{name}");
+        assert_eq!(world.locks(), 0, "{name}");
+        let after = world.dump();
+        assert_ne!(before, after, "{name}");
+
+        // Applying twice is applying once: everything holds already.
+        let mut again = Lines::new(world.shared());
+        let calls = world.calls();
+        let twice = apply(&plan, &mut world, &mut again);
+        if plan.steps.iter().any(|step| step.change.makes_certificate()) {
+            // A plan that makes a certificate is over once the binding has moved: no second one is made.
+            assert!(
+                matches!(twice, Err(Stop::Moved { step: 1, .. })),
+                "{name}: {twice:?}"
+            );
+        } else {
+            twice.unwrap_or_else(|stop| panic!("{name}: {stop}"));
+        }
+        assert_eq!(world.calls(), calls, "{name}");
+        assert_eq!(world.dump(), after, "{name}");
+
+        let state = reread(&mut lines).unwrap();
+        let state = with(
+            &mut world,
+            |runner, lines| run(runner.roll_back(state, lines)),
+            &mut lines,
+        )
+        .unwrap_or_else(|stop| panic!("{name}: {stop}"));
+        assert_eq!(state.phase, Phase::Ended(exseal_run::Outcome::TakenBack));
+        if comes_back(&plan) {
+            assert_eq!(world.dump(), before, "{name}");
+        }
+    }
+}
+
+/// Whether every step of a plan can be taken back: what never worked stays as the plan declares it.
+fn comes_back(plan: &Plan) -> bool {
+    plan.steps.iter().all(|step| match &step.inverse {
+        Inverse::Change(_) => true,
+        Inverse::Nothing(_) => matches!(step.change, exseal_model::plan::Change::RestartService { .. }),
+        Inverse::Irreversible(_) => false,
+    })
+}
+
+#[test]
+fn wherever_it_breaks_resumed_is_planned_and_taken_back_is_before() {
+    let mut points = 0;
+    for (name, plan) in plans() {
+        let mut world = World::of(&plan.inventory);
+        let before = world.dump();
+        let mut lines = Lines::new(world.shared());
+        apply(&plan, &mut world, &mut lines).unwrap();
+        let planned = world.dump();
+        let all = world.points();
+
+        for at in 0..all {
+            for disturbance in Disturbance::ALL {
+                for back in [false, true] {
+                    points += 1;
+                    let place = format!("{name}, point {at} of {all}, {disturbance:?}, back: {back}");
+                    let mut world = World::of(&plan.inventory);
+                    world.disturb(at, disturbance);
+                    let mut lines = Lines::new(world.shared());
+                    let _ = apply(&plan, &mut world, &mut lines);
+                    world.calm();
+                    // A machine that comes back finds a journal, or none of a run that never began.
+                    let Some(state) = reread(&mut lines) else {
+                        assert_eq!(world.dump(), before, "{place}");
+                        continue;
+                    };
+                    if back {
+                        let result = with(
+                            &mut world,
+                            |runner, lines| run(runner.roll_back(state, lines)),
+                            &mut lines,
+                        );
+                        let state = result.unwrap_or_else(|stop| panic!("{place}: {stop}"));
+                        for step in &plan.steps {
+                            let stands = state.step(step.number);
+                            assert!(
+                                !matches!(
+                                    stands,
+                                    StepState::Begun | StepState::BackBegun | StepState::Done(false)
+                                ),
+                                "{place}: step {} is {stands:?}",
+                                step.number
+                            );
+                        }
+                        if comes_back(&plan) {
+                            assert_eq!(world.dump(), before, "{place}");
+                        }
+                    } else if !matches!(state.phase, Phase::Ended(_)) {
+                        // What stopped by itself may have taken its last step back; going on does it again.
+                        let result = with(
+                            &mut world,
+                            |runner, lines| run(runner.resume(state, lines)),
+                            &mut lines,
+                        );
+                        let state = result.unwrap_or_else(|stop| panic!("{place}: {stop}"));
+                        assert_eq!(state.phase, Phase::Ended(exseal_run::Outcome::Applied));
+                        assert_eq!(world.dump(), planned, "{place}");
+                    } else {
+                        assert_eq!(world.dump(), planned, "{place}");
+                    }
+                    assert_eq!(world.locks(), 0, "{place}");
+                    assert_eq!(world.lost_certificates(), 0, "{place}");
+                    // The journal stays one that loads, and no line says more than was read.
+                    let (entries, _) = read_journal(&lines.bytes).unwrap();
+                    assert!(matches!(entries.last(), Some(Entry::Ended { .. })), "{place}");
+                }
+            }
+        }
+    }
+    println!("{points} points tried");
+}
+
+fn back_end_that_ends() -> (Plan, World) {
+    let plan = planned(&back_end(), ends);
+    let world = World::of(&plan.inventory);
+    (plan, world)
+}
+
+const EX1: &str = "ex1.kiefer.example";
+
+#[test]
+fn a_value_that_moved_stops_the_run_before_anything_is_done() {
+    let (plan, mut world) = back_end_that_ends();
+    let public = healthy(1).public;
+    world.somebody_binds(EX1, "*:444", Some(public));
+    let before = world.dump();
+    let mut lines = Lines::new(world.shared());
+    let stop = apply(&plan, &mut world, &mut lines).unwrap_err();
+    assert!(matches!(stop, Stop::Moved { step: 1, .. }), "{stop}");
+    assert_eq!((world.dump(), world.calls(), world.locks()), (before, 0, 0));
+    // What no precondition reads may have moved.
+    let (plan, mut world) = back_end_that_ends();
+    world.somebody_binds(EX1, "127.0.0.1:8443", Some(public));
+    let mut lines = Lines::new(world.shared());
+    apply(&plan, &mut world, &mut lines).unwrap();
+}
+
+#[test]
+fn a_second_operator_is_refused_and_keeps_the_lock() {
+    let (plan, mut world) = back_end_that_ends();
+    world.somebody_locks(EX1);
+    let mut lines = Lines::new(world.shared());
+    let stop = apply(&plan, &mut world, &mut lines).unwrap_err();
+    assert!(stop.to_string().contains("another run"), "{stop}");
+    assert_eq!((world.calls(), world.locks()), (0, 1));
+}
+
+#[test]
+fn what_a_client_does_not_see_is_taken_back_at_once() {
+    let (plan, mut world) = back_end_that_ends();
+    let before = world.dump();
+    let mut lines = Lines::new(world.shared());
+    let hidden = Some(Slot::BackEnd(Endpoint::any(444)));
+    let work = |runner: &mut Runner<'_, World, Eye, Clock>, lines: &mut Lines| {
+        run(runner.apply(&plan, "run-1", "anna", lines))
+    };
+    let stop = seeing(&mut world, hidden, work, &mut lines).unwrap_err();
+    assert!(
+        matches!(
+            stop,
+            Stop::NotProven {
+                step: 2,
+                taken_back: true,
+                ..
+            }
+        ),
+        "{stop}"
+    );
+    let state = reread(&mut lines).unwrap();
+    assert_eq!(state.step(2), StepState::TakenBack);
+    with(
+        &mut world,
+        |runner, lines| run(runner.roll_back(state, lines)),
+        &mut lines,
+    )
+    .unwrap();
+    assert_eq!(world.dump(), before);
+}
+
+#[test]
+fn a_binding_that_a_cmdlet_moved_is_put_back() {
+    let (plan, mut world) = back_end_that_ends();
+    world.moves = Some((EX1.to_owned(), "*:443".to_owned()));
+    let mut lines = Lines::new(world.shared());
+    apply(&plan, &mut world, &mut lines).unwrap();
+    let put_back = read_journal(&lines.bytes)
+        .unwrap()
+        .0
+        .iter()
+        .filter(|entry| matches!(entry, Entry::PutBack { .. }))
+        .count();
+    assert_eq!(put_back, 1);
+    let public = format!("{:?}", healthy(1).public);
+    let bound = format!("bound (\"{EX1}\", \"*:443\") Some({public})");
+    assert!(world.dump().contains(&bound), "{bound}\n{}", world.dump());
+}
+
+#[test]
+fn a_journal_that_cannot_be_written_begins_nothing() {
+    let (plan, mut world) = back_end_that_ends();
+    world.disturb(0, Disturbance::Error);
+    let mut lines = Lines::new(world.shared());
+    let stop = apply(&plan, &mut world, &mut lines).unwrap_err();
+    assert!(matches!(stop, Stop::Journal(_)), "{stop}");
+    assert_eq!(world.points(), 1, "nobody was asked anything");
+}
+
+#[test]
+fn a_person_may_stop_before_a_step_and_go_on_later() {
+    let (plan, mut world) = back_end_that_ends();
+    let mut lines = Lines::new(world.shared());
+    let (mut eye, mut clock) = (Eye(world.shared(), None), Clock(world.shared()));
+    let mut told = |_: &State, told: Told<'_>| !matches!(told, Told::Next(step) if step.number == 3);
+    let mut runner = Runner {
+        organisation: &mut world,
+        probe: &mut eye,
+        host: &mut clock,
+        options: PATIENT,
+        told: &mut told,
+    };
+    let stop = run(runner.apply(&plan, "run-1", "anna", &mut lines)).unwrap_err();
+    assert!(matches!(stop, Stop::Asked { step: 3 }), "{stop}");
+    let state = reread(&mut lines).unwrap();
+    assert_eq!(
+        (state.step(2), state.step(3)),
+        (StepState::Done(false), StepState::Open)
+    );
+    with(
+        &mut world,
+        |runner, lines| run(runner.resume(state, lines)),
+        &mut lines,
+    )
+    .unwrap();
+    let mut other = World::of(&plan.inventory);
+    let mut straight = Lines::new(other.shared());
+    apply(&plan, &mut other, &mut straight).unwrap();
+    assert_eq!(world.dump(), other.dump());
+}
+
+#[test]
+fn a_journal_in_a_file_goes_on_behind_a_torn_line_and_refuses_what_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let (plan, mut world) = back_end_that_ends();
+    let mut file = FileJournal::create(&path).unwrap();
+    let at = now();
+    let begun = Entry::Begun {
+        format: 1,
+        at,
+        run: "run-1".to_owned(),
+        owner: "anna".to_owned(),
+        plan: Box::new(plan.clone()),
+    };
+    file.write(&begun).unwrap();
+    drop(file);
+    let whole = std::fs::read(&path).unwrap();
+    assert!(FileJournal::create(&path).is_err(), "one that is there stays");
+    std::fs::write(&path, [&whole[..], b"{\"entry\":\"step-beg"].concat()).unwrap();
+    let (mut file, entries) = FileJournal::open(&path).unwrap();
+    assert_eq!(entries, [begun]);
+    file.write(&Entry::Resumed { at }).unwrap();
+    drop(file);
+    assert_eq!(FileJournal::open(&path).unwrap().1.len(), 2);
+
+    let told = |bytes: &[u8]| read_journal(bytes).map(|_| ()).unwrap_err().to_string();
+    assert!(told(b"").contains("found nothing"));
+    assert!(told(b"{}\n").contains("line 1"));
+    assert!(told(b"{\"entry\":\"resumed\",\"at\":\"2026-11-24T09:00:00Z\"}\n").contains("first line"));
+    let text = String::from_utf8(whole).unwrap();
+    assert!(told(text.replacen("\"format\":1", "\"format\":7", 1).as_bytes()).contains("format 7"));
+    assert!(told(text.replacen("*:444", "*:443", 1).as_bytes()).contains("changed since"));
+    assert!(told([&text, text.as_str()].concat().as_bytes()).contains("second beginning"));
+    world.calm();
+}
