@@ -17,6 +17,7 @@ mod facts;
 mod fuzz;
 mod helper;
 mod kerberos;
+mod lab_directory;
 mod lab_live;
 mod lab_remoting;
 mod lab_stories;

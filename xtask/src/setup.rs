@@ -34,6 +34,11 @@ pub(crate) const KRB5: PythonPackage = PythonPackage {
     name: "krb5",
     version: "0.10.0",
 };
+/// A client of LDAP with NTLM of its own; the version is the first that seals with it.
+pub(crate) const LDAP3: PythonPackage = PythonPackage {
+    name: "ldap3",
+    version: "2.10.2rc4",
+};
 /// What drives a browser.
 pub(crate) const SELENIUM: PythonPackage = PythonPackage {
     name: "selenium",

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use exseal_lab::call::{Command, Endpoint};
 use exseal_lab::net::{Limits, Options, Running, Side};
 use exseal_lab::organisation::Organisation;
-use exseal_lab::world::{Fault, World};
+use exseal_lab::world::{Fault, ServerName, World};
 use ldap3::adapters::{Adapter, EntriesOnly, PagedResults};
 use ldap3::controls::RawControl;
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapResult, Scope, SearchEntry, StdStream};
@@ -300,4 +301,43 @@ async fn a_controller_that_is_gone_closes_its_ports() {
     world.lock().expect("the world").heal();
     lab.refresh().expect("open");
     bound(&lab).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_sees_what_was_written_elsewhere_after_its_delay() {
+    let text = "domain = \"contoso.lab\"\n[[site]]\nname = \"Berlin\"\n[[site]]\nname = \"Bonn\"\nreplication_minutes = 15\n\
+                [[server]]\nname = \"EX1\"\n[[server]]\nname = \"EX2\"\nsite = \"Bonn\"";
+    let organisation = Organisation::parse(text).expect("an organisation");
+    let now = "2026-11-24T09:00:00Z".parse().expect("a time");
+    let world = Arc::new(Mutex::new(World::new(&organisation, now, 1).expect("a world")));
+    let set = Command::new("Set-ReceiveConnector")
+        .with("Identity", "EX1\\Default Frontend EX1")
+        .with("Fqdn", "new.contoso.lab");
+    let outcome =
+        world
+            .lock()
+            .expect("the world")
+            .run(&ServerName::new("EX1"), Endpoint::Local, "admin", &set.into());
+    assert_eq!(outcome.error(), None);
+    let lab = start(&world);
+    let seen = async |controller: &str| {
+        let socket = lab.address(controller, Side::Outside, 389).expect("an open port");
+        let stream = std::net::TcpStream::connect(socket).expect("a connection");
+        let settings = LdapConnSettings::new().set_std_stream(StdStream::Tcp(stream));
+        let (connection, mut ldap) = LdapConnAsync::with_settings(settings, "ldap://dc")
+            .await
+            .expect("LDAP");
+        tokio::spawn(connection.drive());
+        assert_eq!(ldap.simple_bind(ADMIN, PASSWORD).await.expect("an answer").rc, 0);
+        let filter = "(cn=Default Frontend EX1)";
+        let (found, _) = search(&mut ldap, CONFIGURATION, Scope::Subtree, filter).await;
+        found[0].attrs["msExchSMTPReceiveConnectorFQDN"][0].clone()
+    };
+    assert_eq!(seen("DC1").await, "new.contoso.lab");
+    assert_eq!(seen("DC2").await, "EX1.contoso.lab");
+    world
+        .lock()
+        .expect("the world")
+        .advance(jiff::SignedDuration::from_mins(15));
+    assert_eq!(seen("DC2").await, "new.contoso.lab");
 }

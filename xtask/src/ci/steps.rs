@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use super::{Passed, Step};
 use crate::{
     Failure, Result, auth_decisions, collector, coverage, directory, discover, edges, facts, fuzz, helper,
-    kerberos, lab_live, lab_remoting, lab_stories, lab_wire, map, page, powershell, probe_peers, readme,
-    replay, sample, schema, setup, workspace,
+    kerberos, lab_directory, lab_live, lab_remoting, lab_stories, lab_wire, map, page, powershell,
+    probe_peers, readme, replay, sample, schema, setup, workspace,
 };
 
 /// All steps. A new check is one line here and, where it is long, one file of this crate.
@@ -89,6 +89,11 @@ pub(super) const STEPS: &[Step] = &[
         "lab-wire",
         "the lab's sockets by openssl, curl and Python's mail clients",
         touched,
+    ),
+    step(
+        "lab-directory",
+        "the lab's domain controllers by ldapsearch, openssl, ldbsearch and ldap3",
+        answered,
     ),
     step(
         "lab-remoting",
@@ -375,6 +380,10 @@ fn opened() -> Result<Passed> {
 
 fn remoted() -> Result<Passed> {
     lab_remoting::check().map(Passed::from)
+}
+
+fn answered() -> Result<Passed> {
+    lab_directory::check().map(Passed::from)
 }
 
 fn touched() -> Result<Passed> {
