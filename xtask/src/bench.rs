@@ -3,6 +3,7 @@
 //! A benchmark says nothing in a debug build, so this starts itself again in release.
 
 mod decode;
+mod discover;
 mod judge;
 mod lab;
 mod probe;
@@ -24,6 +25,8 @@ pub(crate) struct BenchArgs {
 enum Bench {
     /// Decode the recorded CLIXML beside psrpcore, pypsrp and psrp-rs
     Decode(decode::DecodeArgs),
+    /// Look at 200 servers of the lab beside pypsrp, which runs the same cmdlets
+    Discover(discover::DiscoverArgs),
     /// Judge inventories of up to 1,000 servers and plan on them, part by part
     #[command(alias = "plan")]
     Judge(judge::JudgeArgs),
@@ -42,6 +45,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result {
 
     match &args.name {
         Bench::Decode(args) => decode::run(args),
+        Bench::Discover(args) => discover::run(args),
         Bench::Judge(args) => judge::run(args),
         Bench::Lab(args) => lab::run(args),
         Bench::Probe(args) => probe::run(args),
