@@ -97,7 +97,8 @@ def main():
     )
     questions = json.loads(subprocess.run([asked], capture_output=True, text=True, check=True).stdout)
     lab = subprocess.Popen(
-        [exseal, "lab", "run", str(file), "--now", NOW, "--until-stdin-closes", "--json", "--connect-file", str(connect)],
+        [exseal, "lab", "run", str(file), "--now", NOW, "--until-stdin-closes", "--json", "--connect-file", str(connect),
+         "--address", f"127.{100 + os.getpid() % 100}.0.1"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )
     try:

@@ -16,18 +16,11 @@ from running import Story, anonymous, failures, hold, run, ways
 # Stories of which a live look shows none of the checks that coverage.md names, and what it shows instead; each is held to be so, and
 # one that shows more than it did is named here in vain.
 OTHERWISE = {
-    12: (["auth-current-missing"], "the cause is another one than the check's: the certificate never came"),
     16: ([], "the certificate was not enrolled by a template, and which one precedes is no fault"),
     22: (["root-for-exchange-online-missing"], "what the cloud holds is not on premises"),
-    34: ([], "the names fit the wildcard; that it was bound by hand leaves no trace"),
     45: ([], "transport's events of the Edge's credentials are not among those that are read"),
     49: ([], "the Edge's own certificate is self-signed again, and the subscription does not show the difference"),
     50: ([], "the smart host refuses; the queue's last error is that of a network"),
-    58: ([], "a private CA is fine where clients trust it, which a server does not know"),
-    59: (["certificate-expired", "next-update-would-fail"], "the ended one is seen, that a renewed one waits is not"),
-    64: ([], "a pool that stopped is no certificate's fault"),
-    68: ([], "copies in Root that have not ended are no fault"),
-    72: ([], "who names it is an AD FS on another machine"),
     79: ([], "what looks alike is no certificate's fault"),
 }
 # The lab has no copy of a vendor's root.

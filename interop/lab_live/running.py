@@ -1,12 +1,16 @@
 """An organisation of the lab that runs, and exseal looking at it."""
 
+import itertools
 import json
+import os
 import re
 import subprocess
 
 NOW = "2026-11-24T09:00:00Z"
 PASSWORD = "Simulated-1\n"
 failures = []
+# Addresses of which other labs on this machine know nothing: what a server here does not have is not found at another's.
+block = itertools.count()
 
 
 def hold(condition, words):
@@ -33,7 +37,8 @@ class Story:
 
     def __enter__(self):
         self.process = subprocess.Popen(
-            [self.exseal, "lab", "run", *self.what, "--now", NOW, "--until-stdin-closes", "--json", "--connect-file", str(self.connect)],
+            [self.exseal, "lab", "run", *self.what, "--now", NOW, "--until-stdin-closes", "--json", "--connect-file", str(self.connect),
+             "--address", f"127.{100 + os.getpid() % 100}.{next(block) % 250}.1"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         lines = []

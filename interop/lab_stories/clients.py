@@ -2,7 +2,9 @@
 
 import base64
 import datetime
+import itertools
 import json
+import os
 import smtplib
 import socket
 import ssl
@@ -29,6 +31,9 @@ LOADER = (
     "param([string]$Text) New-Module -Name Exseal -ScriptBlock ([ScriptBlock]::Create($Text)) | "
     "Import-Module -Global -DisableNameChecking"
 )
+
+# Addresses of which other labs on this machine know nothing: what a server here does not have is not found at another's.
+block = itertools.count()
 
 
 class Certificate:
@@ -62,7 +67,7 @@ class Lab:
         self.pools = {}
 
     def __enter__(self):
-        command = [self.exseal, "lab", "run", "--story", self.name, "--until-stdin-closes", "--json"]
+        command = [self.exseal, "lab", "run", "--story", self.name, "--until-stdin-closes", "--json", "--address", f"127.{100 + os.getpid() % 100}.{next(block) % 250}.1"]
         command += ["--connect-file", str(self.folder / "connect.toml"), *(["--now", self.clock] if self.clock else [])]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         # One document over many lines, and the end of it is the only line that begins with a brace.

@@ -9,6 +9,9 @@ use exseal_model::{Finding, Follows, Thumbprint};
 const FOLLOWS: &[(&str, &str)] = &[
     ("services-disabled-by-setup", "exchange-service-down"),
     ("services-disabled-by-setup", "component-inactive"),
+    ("services-disabled-by-setup", "application-pool-stopped"),
+    ("renewed-certificate-not-bound", "certificate-expired"),
+    ("renewed-certificate-not-bound", "certificate-expires"),
     ("bound-certificate-not-in-store", "bound-certificate-not-in-store"),
     ("bound-certificate-not-in-store", "internal-transport-missing"),
     (

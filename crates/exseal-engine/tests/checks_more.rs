@@ -10,8 +10,8 @@ mod support;
 
 use exseal_engine::checks::ALL;
 use exseal_model::inventory::{
-    CertificateEvent, ClientAccessProtocol, ComponentState, FederationTrust, HttpSysEntry, Queue, Role,
-    ScheduledTask, SendConnector, SettingOverride, StoreEntry, WindowsService,
+    AppPool, CertificateEvent, ClientAccessProtocol, ComponentState, FederationTrust, HttpSysEntry, Queue,
+    Role, ScheduledTask, SendConnector, SettingOverride, StoreEntry, WindowsService,
 };
 use exseal_model::{Build, Listing, Observed, Severity, Thumbprint};
 use support::{HOST, Organisation, Recipe, gives, healthy};
@@ -490,6 +490,178 @@ damage!(
 );
 
 damage!(
+    copies_of_a_neighbour_that_left_are_information,
+    ["root-holds-old-copies"],
+    |o| {
+        let gone = Recipe::self_signed("OLDEX", &["OLDEX", "oldex.kiefer.example"])
+            .serial(33)
+            .begins("2018-05-01T00:00:00Z");
+        let gone = o.inventory.keep(gone.ends("2023-05-01T00:00:00Z").make());
+        // Windows' own old roots have no names of hosts, and ended long ago as well.
+        let windows = Recipe::self_signed("Simulated Root Authority", &[])
+            .serial(34)
+            .begins("1997-01-10T00:00:00Z");
+        let windows = o.inventory.keep(windows.ends("2020-12-31T00:00:00Z").make());
+        let (entries, store) = ([store_entry(o, gone), store_entry(o, windows)], o.store);
+        o.server(0).root = Listing::of(entries, store, true);
+    }
+);
+
+damage!(
+    a_messaging_certificate_that_is_gone_is_a_warning,
+    ["thumbprint-referred-to-elsewhere"],
+    |o| {
+        let mut setting = SettingOverride::new("IM".to_owned());
+        setting.parameters = Observed::seen(
+            vec![
+                "IMServerName=im.kiefer.example".to_owned(),
+                "IMCertificateThumbprint=00112233445566778899AABBCCDDEEFF00112233".to_owned(),
+            ],
+            o.cmdlet,
+        );
+        o.inventory.organisation.setting_overrides = Listing::of([setting], o.cmdlet, true);
+    }
+);
+
+#[test]
+fn a_messaging_certificate_is_not_called_gone_where_a_store_was_not_seen() {
+    let mut o = healthy(2);
+    let mut setting = SettingOverride::new("IM".to_owned());
+    let parameter = "IMCertificateThumbprint=00112233445566778899AABBCCDDEEFF00112233".to_owned();
+    setting.parameters = Observed::seen(vec![parameter], o.cmdlet);
+    o.inventory.organisation.setting_overrides = Listing::of([setting], o.cmdlet, true);
+    o.server(1).my = Listing::default();
+
+    let diagnosis = o.diagnose();
+
+    let named = |name: &str| name == "thumbprint-referred-to-elsewhere";
+    assert!(!diagnosis.findings.iter().any(|finding| named(&finding.name)));
+    assert!(diagnosis.unknown.iter().any(|one| named(&one.check)));
+}
+
+fn pools(o: &mut Organisation, state: &str) {
+    let iis = o.iis;
+    let pools = [
+        ("MSExchangeOWAAppPool", state),
+        ("MSExchangeECPAppPool", "Started"),
+        ("DefaultAppPool", "Stopped"),
+    ]
+    .map(|(name, state)| {
+        let mut pool = AppPool::new(name.to_owned());
+        pool.state = Observed::seen(state.to_owned(), iis);
+        pool
+    });
+    o.server(0).app_pools = Listing::of(pools, iis, true);
+}
+
+damage!(
+    a_stopped_pool_is_told_apart_from_a_certificate_fault,
+    ["application-pool-stopped"],
+    |o| pools(o, "Stopped")
+);
+
+#[test]
+fn pools_that_run_are_no_finding_and_neither_are_those_without_a_web_server() {
+    let mut o = healthy(2);
+    pools(&mut o, "Started");
+    assert_eq!(o.diagnose().findings.len(), 0);
+
+    let mut o = healthy(2);
+    pools(&mut o, "Stopped");
+    services(&mut o, &[("W3SVC", "Stopped", "Automatic")]);
+    let found: Vec<String> = o.diagnose().findings.into_iter().map(|one| one.name).collect();
+    assert_eq!(found, ["exchange-service-down"]);
+}
+
+/// Settings of POP as setup leaves them: the server's own name.
+fn pop_by_own_name(o: &mut Organisation) {
+    let mut settings = ClientAccessProtocol::new();
+    settings.x509_certificate_name = Observed::seen("ex1.kiefer.example".to_owned(), o.cmdlet);
+    o.server(0).pop = settings;
+}
+
+damage!(
+    pop_that_runs_with_a_self_signed_certificate_is_a_warning,
+    ["client-protocol-self-signed"],
+    |o| {
+        pop_by_own_name(o);
+        services(o, &[("MSExchangePop3", "Running", "Automatic")]);
+    }
+);
+
+#[test]
+fn pop_that_is_off_shows_its_certificate_to_nobody() {
+    let mut o = healthy(2);
+    pop_by_own_name(&mut o);
+    services(&mut o, &[("MSExchangePop3", "Stopped", "Manual")]);
+    assert_eq!(o.diagnose().findings.len(), 0);
+}
+
+damage!(
+    a_front_end_of_the_internal_ca_is_noticed,
+    ["front-end-of-private-ca"],
+    |o| {
+        let (public, store) = (o.public, o.store);
+        let entry = o
+            .server(0)
+            .my
+            .items
+            .iter_mut()
+            .find(|one| one.thumbprint == public);
+        entry.unwrap().root_ca_type = Observed::seen("Enterprise".to_owned(), store);
+    }
+);
+
+damage!(
+    a_renewed_certificate_nobody_bound_is_said,
+    [
+        "renewed-certificate-not-bound",
+        "certificate-expired",
+        "front-end-differs-between-servers",
+        "next-update-would-fail",
+        "subjects-repeat"
+    ],
+    |o| not_bound(o, "2026-11-20T00:00:00Z")
+);
+
+#[test]
+fn one_that_lasts_for_long_may_wait_and_so_may_one_for_other_names() {
+    let mut o = healthy(2);
+    not_bound(&mut o, "2027-03-01T00:00:00Z");
+    let found = o.diagnose().findings;
+    assert!(
+        !found
+            .iter()
+            .any(|one| one.name == "renewed-certificate-not-bound")
+    );
+
+    let mut o = healthy(2);
+    let wider = Recipe::issued(HOST, &[HOST, "autodiscover.kiefer.example", "pop.kiefer.example"])
+        .serial(41)
+        .begins("2026-08-20T00:00:00Z")
+        .ends("2026-11-20T00:00:00Z");
+    let wider = o.put(0, &wider, &["IIS"]);
+    o.bind(0, "*:443:", Some(wider));
+    let found = o.diagnose().findings;
+    assert!(
+        !found
+            .iter()
+            .any(|one| one.name == "renewed-certificate-not-bound")
+    );
+}
+
+/// The first server still shows clients a certificate that ends then; the organisation's public one, younger, lies in the store.
+fn not_bound(o: &mut Organisation, end: &'static str) {
+    let old = Recipe::issued(HOST, &[HOST, "autodiscover.kiefer.example"])
+        .serial(40)
+        .begins("2026-08-20T00:00:00Z")
+        .ends(end);
+    let old = o.put(0, &old, &["IIS"]);
+    o.bind(0, "*:443:", Some(old));
+    o.bind(0, "127.0.0.1:443:", Some(old));
+}
+
+damage!(
     a_reference_to_an_ended_certificate_is_a_warning,
     ["thumbprint-referred-to-elsewhere"],
     |o| {
@@ -692,7 +864,7 @@ damage!(
         for at in 0..2 {
             let long = o.put(at, &long, &["IIS"]);
             let store = o.store;
-            let kind = if at == 0 { "ThirdParty" } else { "Enterprise" };
+            let kind = if at == 0 { "ThirdParty" } else { "Registry" };
             o.server(at).my.items.last_mut().unwrap().root_ca_type = Observed::seen(kind.to_owned(), store);
             o.bind(at, "*:443:", Some(long));
             o.bind(at, "127.0.0.1:443:", Some(long));

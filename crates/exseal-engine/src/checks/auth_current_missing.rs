@@ -9,7 +9,7 @@ pub(super) const CHECK: Check = Check {
     name: "auth-current-missing",
     about: "a server's store lacks the current Auth certificate",
     severities: &[Severity::Error],
-    scenarios: &[24, 69],
+    scenarios: &[12, 24, 69],
     pains: &[34],
     run,
 };

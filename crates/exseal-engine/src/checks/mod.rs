@@ -4,6 +4,7 @@
 //! what was not seen. Its sentences are in `messages/en.toml`, its page is `docs/findings/<name>.md`.
 
 mod another_renewer_at_work;
+mod application_pool_stopped;
 mod auth_certificates_left_over;
 mod auth_current_expired;
 mod auth_current_expires;
@@ -29,6 +30,7 @@ mod certificate_left_over;
 mod certificate_status_not_valid;
 mod certificate_without_key;
 mod client_protocol_name_matches_nothing;
+mod client_protocol_self_signed;
 mod client_protocol_wildcard;
 mod cloud_connector_checks_no_certificate;
 mod component_inactive;
@@ -45,6 +47,7 @@ mod federation_certificate_expires;
 mod front_end_differs_between_servers;
 mod front_end_lacks_names;
 mod front_end_loopback_differs;
+mod front_end_of_private_ca;
 mod front_end_self_signed;
 mod front_end_unbound;
 mod front_end_unexpected_issuer;
@@ -67,6 +70,7 @@ mod presented_differs_from_configured;
 mod public_lifetime_too_long;
 mod queue_waits_for_tls;
 mod receive_connector_fqdn_illegal;
+mod renewed_certificate_not_bound;
 mod report;
 mod root_for_exchange_online_missing;
 mod root_holds_old_copies;
@@ -114,6 +118,7 @@ pub struct Check {
 /// Every check, in the order of their names.
 pub const ALL: &[Check] = &[
     another_renewer_at_work::CHECK,
+    application_pool_stopped::CHECK,
     auth_certificates_left_over::CHECK,
     auth_current_expired::CHECK,
     auth_current_expires::CHECK,
@@ -139,6 +144,7 @@ pub const ALL: &[Check] = &[
     certificate_status_not_valid::CHECK,
     certificate_without_key::CHECK,
     client_protocol_name_matches_nothing::CHECK,
+    client_protocol_self_signed::CHECK,
     client_protocol_wildcard::CHECK,
     cloud_connector_checks_no_certificate::CHECK,
     component_inactive::CHECK,
@@ -155,6 +161,7 @@ pub const ALL: &[Check] = &[
     front_end_differs_between_servers::CHECK,
     front_end_lacks_names::CHECK,
     front_end_loopback_differs::CHECK,
+    front_end_of_private_ca::CHECK,
     front_end_self_signed::CHECK,
     front_end_unbound::CHECK,
     front_end_unexpected_issuer::CHECK,
@@ -177,6 +184,7 @@ pub const ALL: &[Check] = &[
     public_lifetime_too_long::CHECK,
     queue_waits_for_tls::CHECK,
     receive_connector_fqdn_illegal::CHECK,
+    renewed_certificate_not_bound::CHECK,
     root_for_exchange_online_missing::CHECK,
     root_holds_old_copies::CHECK,
     rsa_key_in_ksp::CHECK,

@@ -12,7 +12,7 @@ pub(super) const CHECK: Check = Check {
     name: "presented-certificate-ends",
     about: "a certificate that was seen on the wire and belongs to no slot that was seen has ended, or nears its end",
     severities: &[Severity::Warning, Severity::Error, Severity::Critical],
-    scenarios: &[],
+    scenarios: &[48],
     pains: &[23, 48],
     run,
 };

@@ -1,6 +1,7 @@
 //! Self-signed certificates that nothing uses any more are still trusted as roots.
 
 use exseal_model::Severity;
+use exseal_model::inventory::Server;
 
 use super::{Check, Context, Report, day};
 
@@ -22,7 +23,7 @@ fn run(context: &Context<'_>, report: &mut Report) {
             .filter(|certificate| {
                 certificate.self_signed && !certificate.is_ca && certificate.not_after < context.now
             })
-            .filter(|certificate| certificate.names().iter().any(|name| server.is_called(name)))
+            .filter(|certificate| certificate.names().iter().any(|name| is_neighbour(server, name)))
             .filter(|certificate| context.presenting(at, certificate.thumbprint).next().is_none())
             .map(|certificate| {
                 format!(
@@ -48,4 +49,11 @@ fn run(context: &Context<'_>, report: &mut Report) {
             )
             .say();
     }
+}
+
+/// Whether a name is the server's own or that of a host in its domain: Windows' own old roots have no such names.
+fn is_neighbour(server: &Server, name: &str) -> bool {
+    let domain = |name: &str| Some(name.split_once('.')?.1.to_ascii_lowercase());
+    let own = server.full_name().and_then(domain);
+    server.is_called(name) || own.is_some() && domain(name) == own
 }

@@ -1,4 +1,4 @@
-//! A setting outside the slots refers to a certificate that has ended.
+//! A setting outside the slots refers to a certificate that has ended or is gone.
 
 use exseal_model::Severity;
 
@@ -6,12 +6,24 @@ use super::{Check, Context, Report, day};
 
 pub(super) const CHECK: Check = Check {
     name: "thumbprint-referred-to-elsewhere",
-    about: "a setting outside the slots refers to a certificate that has ended",
+    about: "a setting outside the slots refers to a certificate that has ended or is gone",
     severities: &[Severity::Warning],
     scenarios: &[72],
     pains: &[],
     run,
 };
+
+/// The parameter of a setting override by which OWA finds its certificate for instant messaging.
+const OF_OVERRIDE: &str = "IMCertificateThumbprint";
+
+/// Whether the store My of every server that has mailboxes was seen whole.
+fn every_store_was_seen(context: &Context<'_>) -> bool {
+    let mut mailbox = context
+        .servers()
+        .filter(|(_, server)| server.is_edge() != Some(true))
+        .peekable();
+    mailbox.peek().is_some() && mailbox.all(|(_, server)| server.my.is_complete())
+}
 
 fn run(context: &Context<'_>, report: &mut Report) {
     let organisation = &context.inventory.organisation;
@@ -42,8 +54,31 @@ fn run(context: &Context<'_>, report: &mut Report) {
             references.push((name, *thumbprint, observed.best().map(|best| best.source)));
         }
     }
+    for setting in &organisation.setting_overrides {
+        let of_messaging = setting
+            .parameters
+            .value()
+            .into_iter()
+            .flatten()
+            .filter_map(|parameter| parameter.split_once('='))
+            .filter(|(name, _)| name.trim().eq_ignore_ascii_case(OF_OVERRIDE))
+            .filter_map(|(_, value)| value.trim().parse().ok());
+        let source = setting.parameters.best().map(|best| best.source);
+        references.extend(of_messaging.map(|thumbprint| (OF_OVERRIDE, thumbprint, source)));
+    }
     for (setting, thumbprint, source) in references {
         let Some(certificate) = context.inventory.certificate(thumbprint) else {
+            // What OWA signs on to instant messaging with has to lie in the server's own store, with its key.
+            if setting == OF_OVERRIDE && every_store_was_seen(context) {
+                report
+                    .find(Severity::Warning)
+                    .variant("gone")
+                    .with("setting", setting)
+                    .with("thumbprint", thumbprint)
+                    .saw(context.inventory, source, format!("{setting} = {thumbprint}"))
+                    .say();
+                continue;
+            }
             report.cannot_tell(
                 None,
                 None,

@@ -9,7 +9,7 @@ pub(super) const CHECK: Check = Check {
     name: "transport-reports-certificate-fault",
     about: "the event log holds certificate faults of transport or http.sys",
     severities: &[Severity::Warning],
-    scenarios: &[1, 13, 44, 45, 64],
+    scenarios: &[1, 13, 44, 45, 49, 64],
     pains: &[13, 41],
     run,
 };
@@ -68,6 +68,12 @@ fn meaning(provider: &str, id: u32) -> Option<&'static str> {
         }
         ("msexchangetransport", 12024) => "an ephemeral internal transport certificate is in use",
         ("msexchangetransport", 1036) => "direct trust with an Edge server failed",
+        ("msexchange edgesync", 10104) => {
+            "the Edge server's certificate is not the one its subscription recorded"
+        }
+        ("msexchange edgesync", 1035) => {
+            "EdgeSync does not take the internal transport certificate, whose key is not CAPI's"
+        }
         ("httpevent" | "microsoft-windows-httpevent", 15021) => {
             "http.sys could not use the certificate of a binding"
         }

@@ -262,7 +262,17 @@ impl Shared {
             socket,
             source,
         };
-        let listener = std::net::TcpListener::bind(socket).map_err(refused)?;
+        let listener = std::net::TcpListener::bind(socket)
+            .or_else(|error| {
+                // The outside's port may be somebody else's at the server's own 127.0.0.1; another one will do.
+                let taken = error.kind() == std::io::ErrorKind::AddrInUse && self.ports == Ports::Mapped;
+                if taken && !known.contains_key(key) {
+                    std::net::TcpListener::bind(SocketAddr::new(socket.ip(), 0))
+                } else {
+                    Err(error)
+                }
+            })
+            .map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
         known.insert(key.clone(), listener.local_addr().map_err(refused)?);
         tokio::net::TcpListener::from_std(listener).map_err(refused)
