@@ -2,6 +2,7 @@
 //!
 //! This room reports what was seen, each value with its source, and decides nothing: judging is `exseal-engine`'s.
 
+pub mod change;
 pub mod connect;
 pub mod console;
 pub mod directory;

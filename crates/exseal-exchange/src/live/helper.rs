@@ -15,7 +15,7 @@ use crate::files::answers;
 pub const MODULE: &str = include_str!("../../../../helper/Exseal.psm1");
 
 /// Makes a module of text that is handed over as an argument, so that nothing of it is parsed twice.
-const LOAD: &str = "param([string]$Text) New-Module -Name Exseal -ScriptBlock ([ScriptBlock]::Create($Text)) | Import-Module -Global -DisableNameChecking";
+pub(crate) const LOAD: &str = "param([string]$Text) New-Module -Name Exseal -ScriptBlock ([ScriptBlock]::Create($Text)) | Import-Module -Global -DisableNameChecking";
 
 /// The readings, as the collector makes them. The stores first: they are what everything else refers to.
 const READINGS: &[(&str, Option<&str>)] = &[
@@ -131,7 +131,7 @@ fn reading(function: &str, store: Option<&str>, server: &str, asked: Asked<'_>, 
 }
 
 /// Windows PowerShell 5.1 writes some arrays as `{"value": […], "Count": n}`.
-fn unwrapped(value: Value) -> Value {
+pub(crate) fn unwrapped(value: Value) -> Value {
     match value {
         Value::Array(items) => Value::Array(items.into_iter().map(unwrapped).collect()),
         Value::Object(mut fields) => {

@@ -17,6 +17,7 @@ use exseal_psrp::message::{ErrorRecord, Pipeline};
 use jiff::Timestamp;
 
 pub use cmdlets::{organisation, server, servers};
+pub(crate) use helper::{LOAD, unwrapped};
 pub use helper::{MODULE, helper, load};
 pub use session::{Account, Bounds, Door, Shut, Visit, Visitor, in_words};
 
