@@ -5,6 +5,7 @@ test_integration.py, whose test of a live server runs here, too: test_psrp. Of t
 test_psrp_jea a session configuration, which neither Exchange nor this server has. Exits with 1 and the list of what differs.
 """
 
+import base64
 import json
 import os
 import subprocess
@@ -46,6 +47,7 @@ from pypsrp.wsman import WSMan  # noqa: E402
 
 warnings.filterwarnings("ignore")
 EXCHANGE = "Microsoft.Exchange"
+HELPER = Path(__file__).resolve().parents[2] / "helper"
 WINDOWS = "Microsoft.PowerShell"
 
 
@@ -497,6 +499,173 @@ def imports(lab):
         # And then a proxy calls: by the parameters it was told.
         out, shell = run(pool, "Get-ExchangeCertificate", Server="EX1", ErrorAction="Stop")
         hold(len(out) >= 3 and not shell.streams.error, "what a proxy calls")
+
+
+def leaf(address, *options):
+    """The certificate OpenSSL is shown; none where there is no handshake."""
+    shown = subprocess.run(
+        ["openssl", "s_client", "-connect", address, *options], input="", capture_output=True, text=True, timeout=20,
+    ).stdout
+    if "-----BEGIN CERTIFICATE-----" not in shown:
+        return None
+    told = subprocess.run(
+        ["openssl", "x509", "-noout", "-fingerprint", "-sha1", "-text"], input=shown, capture_output=True, text=True, timeout=20,
+    ).stdout
+    thumbprint = told.split("Fingerprint=")[1].split("\n")[0].replace(":", "").upper()
+    return thumbprint, told
+
+
+def presented(address, *options):
+    shown = leaf(address, *options)
+    return shown and shown[0]
+
+
+class Verbs:
+    """The helper's verbs in a session, the module sent as text as docs/dev/helper-on-the-wire.md says."""
+
+    def __init__(self, pool, files):
+        self.pool = pool
+        shell = PowerShell(pool)
+        shell.add_script(
+            "param([string]$Text) New-Module -Name Exseal -ScriptBlock ([ScriptBlock]::Create($Text)) | "
+            "Import-Module -Global -DisableNameChecking"
+        )
+        shell.add_parameter("Text", "".join((HELPER / file).read_text() for file in files))
+        shell.invoke()
+        hold(not shell.streams.error, f"the module is taken: {[str(one) for one in shell.streams.error]}")
+
+    def __call__(self, verb, **parameters):
+        """What it gave, or the details of its error."""
+        shell = PowerShell(self.pool)
+        shell.add_cmdlet(verb)
+        for key, value in parameters.items():
+            shell.add_parameter(key, value)
+        shell.add_cmdlet("ConvertTo-Json").add_parameter("Depth", 8).add_parameter("Compress", True)
+        out = shell.invoke()
+        if not shell.streams.error:
+            return json.loads(out[0]) if out else None
+        error = shell.streams.error[-1]
+        try:
+            return json.loads(str(error.target_object))
+        except ValueError:
+            return {"code": error.fq_error}
+
+    def did(self, words, verb, **parameters):
+        given = self(verb, **parameters)
+        hold(given.get("changed") is True, f"{words}: {given}")
+        return given
+
+
+def changes(lab):
+    """Each change is seen from outside by OpenSSL, which knows nothing of the lab."""
+    files = json.loads((HELPER / "contract.json").read_text())["change"]["files"]
+    at = {port: lab.ports[f"changing-{port}"] for port in (25, 443, 444, 5985)}
+    host, port = at[5985].rsplit(":", 1)
+    wsman = WSMan(
+        host, port=int(port), ssl=False, path="wsman", username="admin", password=PASSWORD_OF_LAB, auth="ntlm",
+        negotiate_service="HTTP", operation_timeout=10, read_timeout=20,
+    )
+    folder = Path(sys.argv[3])
+    with wsman, RunspacePool(wsman) as pool, RunspacePool(wsman) as other, RunspacePool(wsman) as reader:
+        verb = Verbs(pool, files)
+        old, front = presented(at[444]), presented(at[443])
+        entries = {one["endpoint"]: one for one in verb("Get-ExsealHttpSys")}
+        hold(entries["0.0.0.0:444"]["thumbprint"] == old, f"http.sys and the wire agree on 444: {entries}")
+
+        making = {"Subject": "CN=EX1", "DnsNames": ["EX1", "ex1.contoso.lab"], "FriendlyName": "Microsoft Exchange", "Days": 1826,
+                  "Serial": "3F0A5C7719D24E8E90B2C4D6E8F0A153"}
+        new = verb.did("a certificate is made", "New-ExsealCertificate", **making)["after"]["thumbprint"]
+        again = verb("New-ExsealCertificate", **making)
+        hold(again["changed"] is False and again["after"]["thumbprint"] == new, f"and found again by its serial number: {again}")
+        hold(presented(at[444]) == old, "a certificate that is only made changes nothing on the wire")
+        refused = verb("Set-ExsealHttpSysCertificate", Endpoint="0.0.0.0:444", Expected=front, Thumbprint=new)
+        hold((refused["code"], refused["effect"], refused["found"]) == ("Moved", "none", old), f"a moved precondition: {refused}")
+        hold(presented(at[444]) == old, "a refusal changes nothing on the wire")
+        verb.did("444 is bound anew", "Set-ExsealHttpSysCertificate", Endpoint="0.0.0.0:444", Expected=old, Thumbprint=new)
+        shown, told = leaf(at[444])
+        hold(shown == new, f"444 presents the new one: {shown}")
+        for part in ("sha256WithRSAEncryption", "(2048 bit)", "DNS:EX1, DNS:ex1.contoso.lab", "TLS Web Server Authentication", "CA:FALSE",
+                     "Digital Signature, Key Encipherment", "3f:0a:5c:77:19:d2:4e:8e:90:b2:c4:d6:e8:f0:a1:53"):
+            hold(part in told, f"OpenSSL reads {part} in it")
+        hold(presented(at[443]) == front, "443 was not named")
+        used = verb("Remove-ExsealCertificate", Store="My", Thumbprint=new, DeleteKey=True)
+        hold(used["code"] == "InUse", f"what 444 presents is not removed: {used}")
+        verb.did("IIS binds the old one again", "Set-ExsealWebBinding", SiteId=2, BindingInformation="*:444:", Expected=new, Thumbprint=old)
+        hold(presented(at[444]) == old, "444 presents the old one again")
+        verb.did("the new one goes to the roots", "Copy-ExsealCertificate", Thumbprint=new, To="Root")
+        roots = [one["thumbprint"] for one in verb("Get-ExsealStore", Name="Root")]
+        hold(new in roots, "and is among them")
+        verb.did("and is taken from there", "Remove-ExsealCertificate", Store="Root", Thumbprint=new, DeleteKey=False)
+        verb.did("and from My", "Remove-ExsealCertificate", Store="My", Thumbprint=new, DeleteKey=True)
+
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=mail.contoso.lab", "-addext",
+             "subjectAltName=DNS:mail.contoso.lab", "-keyout", folder / "key.pem", "-out", folder / "leaf.pem"],
+            capture_output=True, check=True, timeout=30,
+        )
+        subprocess.run(
+            ["openssl", "pkcs12", "-export", "-in", folder / "leaf.pem", "-inkey", folder / "key.pem", "-out", folder / "leaf.pfx",
+             "-passout", "pass:geheim"],
+            capture_output=True, check=True, timeout=30,
+        )
+        told = subprocess.run(
+            ["openssl", "x509", "-in", folder / "leaf.pem", "-noout", "-fingerprint", "-sha1"], capture_output=True, text=True, check=True,
+        ).stdout
+        made = told.split("=")[1].strip().replace(":", "")
+        pool.exchange_keys()
+        pfx = base64.b64encode((folder / "leaf.pfx").read_bytes()).decode()
+
+        def taking(password):
+            return verb("Import-ExsealCertificate", Thumbprint=made, Pfx=pool.serialize(pfx, ObjectMeta("SS")),
+                        Password=pool.serialize(password, ObjectMeta("SS")))
+
+        wrong = taking("falsch")
+        hold((wrong["code"], wrong["effect"]) == ("PfxUnreadable", "none"), f"a wrong password: {wrong}")
+        hold(verb("Import-ExsealCertificate", Thumbprint=made, Pfx=pfx, Password="geheim")["code"].startswith("ParameterArgument"),
+             "a secret as text is refused")
+        hold(taking("geheim")["changed"] is True, "a file that OpenSSL wrote is taken in")
+        verb.did("443 is bound to it", "Set-ExsealHttpSysCertificate", Endpoint="0.0.0.0:443", Expected=front, Thumbprint=made)
+        hold(presented(at[443]) == made, "443 presents OpenSSL's own certificate")
+        verb.did("and back", "Set-ExsealHttpSysCertificate", Endpoint="0.0.0.0:443", Expected=made, Thumbprint=front)
+        hold(presented(at[443]) == front, "443 presents what it did")
+
+        smtp = presented(at[25], "-starttls", "smtp")
+        readers = verb("Revoke-ExsealKeyAccess", Thumbprint=smtp, Sid="S-1-5-20")["after"]["readers"]
+        hold("S-1-5-20" not in readers, f"NETWORK SERVICE may not read: {readers}")
+        hold(presented(at[25], "-starttls", "smtp") != smtp, "transport cannot present what it cannot read")
+        verb.did("it may read again", "Grant-ExsealKeyAccess", Thumbprint=smtp, Sid="S-1-5-20")
+        hold(presented(at[25], "-starttls", "smtp") == smtp, "and presents it")
+
+        needed = verb("Stop-ExsealService", Name="WAS")
+        hold((needed["code"], needed["found"]) == ("DependentsRunning", "W3SVC"), f"what needs it is not stopped unasked: {needed}")
+        verb.did("IIS is stopped", "Stop-ExsealService", Name="WAS", Dependents=["W3SVC"])
+        hold(until(lambda: presented(at[443]) is None), "443 is closed")
+        verb.did("IIS is started", "Start-ExsealService", Name="W3SVC")
+        hold(until(lambda: presented(at[443]) == front), "443 is open again")
+        hold(verb("Stop-ExsealService", Name="WinRM")["code"] == "Refused", "the way in stays open")
+
+        second = Verbs(other, files)
+        lock = {"Owner": "anna at adm1", "Plan": "p-17", "Run": "r-1", "Seconds": 900}
+        verb.did("the lock is taken", "Lock-ExsealServer", **lock)
+        refused = second("Lock-ExsealServer", **{**lock, "Owner": "ben at adm2", "Run": "r-2"})
+        hold((refused["code"], refused["holder"]["owner"]) == ("Locked", "anna at adm1"), f"a second hand is refused: {refused}")
+        verb.did("and given back", "Unlock-ExsealServer", Plan="p-17", Run="r-1")
+        hold(second("Lock-ExsealServer", **{**lock, "Run": "r-2"})["changed"] is True, "then the second has it")
+
+        looking = Verbs(reader, files[:1])
+        hold(looking("Get-ExsealLock")["code"] == "CommandNotFoundException", "a session that only looks has no verbs")
+        hold(len(looking("Get-ExsealHttpSys")) >= 3, "but readings")
+    hold(lab.shells("changing") == 0, "no shell is left")
+
+
+def until(holds, seconds=10):
+    """Whether it comes to hold: ports open and close beside the answer."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.2)
+    return False
 
 
 PASSWORD_OF_LAB = "Simulated-1"

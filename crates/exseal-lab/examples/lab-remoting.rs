@@ -314,8 +314,8 @@ async fn main() {
         .expect("the preset")
         .expect("it reads");
     let now = "2026-11-24T09:00:00Z".parse().expect("a time");
-    let worlds: [(&'static str, Organisation); 3] = [
-        ("lab", organisation),
+    let worlds: [(&'static str, Organisation); 4] = [
+        ("lab", organisation.clone()),
         (
             "dead",
             exseal_lab::presets::get("back-end-deleted")
@@ -328,6 +328,7 @@ async fn main() {
                 .expect("the preset")
                 .expect("it reads"),
         ),
+        ("changing", organisation),
     ];
     let mut labs = Vec::new();
     for (at, (name, organisation)) in worlds.into_iter().enumerate() {
@@ -344,7 +345,7 @@ async fn main() {
             let world = world.lock().expect("not poisoned");
             world.servers().next().expect("a server").name.clone()
         };
-        for port in [80, 443, 5985] {
+        for port in [25, 80, 443, 444, 5985] {
             if let Some(socket) = running.address(server.as_str(), Side::Outside, port) {
                 ports.insert(format!("{name}-{port}"), socket.to_string().into());
             }
