@@ -11,7 +11,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use exseal_engine::plan::{plan, predicted};
+use exseal_engine::plan::{Holds, holds, plan, predicted};
 use exseal_engine::{Policy, diagnose, merge};
 use exseal_model::inventory::{EdgeSubscription, StoreEntry, WindowsService};
 use exseal_model::plan::{Inverse, WaitKind};
@@ -405,5 +405,49 @@ proptest! {
         for wait in made.waits.iter().filter(|wait| wait.kind != WaitKind::Right) {
             prop_assert!(!wait.then.is_empty() || wait.because.contains("disabled"), "{wait:?}");
         }
+    }
+}
+
+/// What plans read before and expect after holds in the inventories they are made of and leave.
+#[test]
+fn conditions_hold_before_and_after_as_the_plan_says() {
+    let mut organisation = healthy(2);
+    seen_whole(&mut organisation);
+    let iis = organisation.iis;
+    for (at, public) in [(0, organisation.public), (1, organisation.public)] {
+        let entries = [
+            ("*:443", Some(public)),
+            ("127.0.0.1:443", Some(public)),
+            ("*:444", None),
+        ];
+        let entries = entries.map(|(endpoint, thumbprint)| {
+            let mut entry = exseal_model::inventory::HttpSysEntry::new(endpoint.parse().unwrap());
+            entry.thumbprint = Observed::looked(thumbprint, iis);
+            entry
+        });
+        organisation.server(at).http_sys = Listing::of(entries, iis, true);
+    }
+    let made = planned(organisation, &[back_end_renew()]);
+    assert_eq!(made.steps.len(), 2, "{}", words(&made));
+    for (at, step) in made.steps.iter().enumerate() {
+        let (before, after) = (predicted(&made, at), predicted(&made, at + 1));
+        for condition in &step.preconditions {
+            assert_eq!(holds(&before, condition), Holds::Yes, "{condition:?}");
+        }
+        let (effects, kept) = (&step.effects, step.keeps.iter().map(|guard| &guard.condition));
+        for effect in effects {
+            assert!(matches!(holds(&before, effect), Holds::No(_)), "{effect:?}");
+        }
+        for condition in effects.iter().chain(kept) {
+            assert_eq!(holds(&after, condition), Holds::Yes, "{condition:?}");
+        }
+    }
+    // What was not read is neither yes nor no.
+    let empty = Inventory::default();
+    for condition in made.steps.iter().flat_map(|step| &step.effects) {
+        assert!(
+            matches!(holds(&empty, condition), Holds::Unknown(_)),
+            "{condition:?}"
+        );
     }
 }

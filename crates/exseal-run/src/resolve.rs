@@ -24,6 +24,7 @@ pub(crate) fn condition(own: &Condition, made: &Made) -> Result<Condition, NotMa
         Condition::InStore { certificate, .. }
         | Condition::NotInStore { certificate, .. }
         | Condition::EnabledForSmtp { certificate, .. }
+        | Condition::NotConfigured { certificate, .. }
         | Condition::NotReferredTo { certificate } => which(certificate, made)?,
         Condition::ServiceRuns { .. }
         | Condition::ServiceStart { .. }

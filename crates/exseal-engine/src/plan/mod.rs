@@ -9,6 +9,7 @@ mod command;
 mod draft;
 mod fix;
 mod goals;
+mod holds;
 mod predict;
 mod step;
 pub mod words;
@@ -22,6 +23,7 @@ use draft::Draft;
 
 pub use command::call;
 pub use fix::{Fix, Group, Urgency, fix};
+pub use holds::{Holds, carries, holds};
 pub use step::expects;
 
 /// Makes the plan of some goals, in their order, `cleanup` last; of one goal server by server, in the order of their names.

@@ -191,7 +191,8 @@ impl Own<'_, '_> {
                 preconditions: vec![
                     opens,
                     self.in_store(Store::My, *certificate, false),
-                    Condition::NotReferredTo {
+                    Condition::NotConfigured {
+                        server: server(),
                         certificate: *certificate,
                     },
                 ],
@@ -541,7 +542,8 @@ pub fn expects(change: &Change) -> (Vec<Condition>, Vec<Condition>) {
         Change::DiscardCertificate { certificate, .. } => (
             vec![
                 in_store(Store::My, *certificate, false),
-                Condition::NotReferredTo {
+                Condition::NotConfigured {
+                    server: server(),
                     certificate: *certificate,
                 },
             ],

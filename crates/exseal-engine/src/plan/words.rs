@@ -125,6 +125,7 @@ pub fn condition(condition: &Condition) -> String {
             ],
         ),
         Condition::NotReferredTo { certificate } => say("not-referred-to", &[of(*certificate)]),
+        Condition::NotConfigured { certificate, .. } => say("not-configured", &[of(*certificate)]),
         Condition::NoEdgeSubscription => say("no-edge", &[]),
         Condition::ServerChannelOpens { .. } => say("channel-opens", &[]),
     }

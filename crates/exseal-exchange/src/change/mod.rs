@@ -182,6 +182,7 @@ impl Hand {
         let allowed = Allowed {
             time: Some(self.patience),
             cancel: self.stop.clone(),
+            ..Allowed::default()
         };
         let run = async {
             let mut call = self.session.call(pipeline, &allowed).await?;

@@ -69,6 +69,26 @@ pub async fn server(shell: &mut impl Shell, asked: Asked<'_>, name: &str, edge: 
     ask_all(shell, asked, Some(name), if edge { EDGE } else { SERVER }).await
 }
 
+/// One question among those that are asked of a server or the organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Get-ExchangeCertificate of the server.
+    Certificates,
+    /// Get-TransportService of the server.
+    TransportService,
+    /// Get-EdgeSubscription.
+    EdgeSubscriptions,
+}
+
+/// Asks one question alone. `name` as in [`server`].
+pub async fn part(shell: &mut impl Shell, asked: Asked<'_>, name: &str, part: Part) -> Read {
+    match part {
+        Part::Certificates => ask_all(shell, asked, Some(name), &[answers::CERTIFICATES]).await,
+        Part::TransportService => ask_all(shell, asked, Some(name), &[answers::TRANSPORT_SERVICE]).await,
+        Part::EdgeSubscriptions => ask_all(shell, asked, None, &[answers::EDGE_SUBSCRIPTIONS]).await,
+    }
+}
+
 async fn ask_all(
     shell: &mut impl Shell,
     asked: Asked<'_>,

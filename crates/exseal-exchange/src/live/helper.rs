@@ -55,6 +55,16 @@ pub async fn load(shell: &mut impl Shell) -> Result<(), Unanswered> {
 
 /// Reads everything the helper reads. `name` is the server's FQDN, by which the session was opened.
 pub async fn helper(shell: &mut impl Shell, asked: Asked<'_>, name: &str) -> Read {
+    readings(shell, asked, name, READINGS).await
+}
+
+/// Reads some of what the helper reads: functions of it, and of a store its name.
+pub async fn readings(
+    shell: &mut impl Shell,
+    asked: Asked<'_>,
+    name: &str,
+    readings: &[(&str, Option<&str>)],
+) -> Read {
     let mut read = Read::new();
     match load(shell).await {
         Ok(()) => {}
@@ -67,7 +77,7 @@ pub async fn helper(shell: &mut impl Shell, asked: Asked<'_>, name: &str) -> Rea
             return read;
         }
     }
-    for (function, store) in READINGS {
+    for (function, store) in readings {
         let mut command = Command::new(*function);
         if let Some(store) = store {
             command = command.parameter("Name", *store);

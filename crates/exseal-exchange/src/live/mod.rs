@@ -16,9 +16,9 @@ use exseal_psrp::clixml::Document;
 use exseal_psrp::message::{ErrorRecord, Pipeline};
 use jiff::Timestamp;
 
-pub use cmdlets::{organisation, server, servers};
+pub use cmdlets::{Part, organisation, part, server, servers};
 pub(crate) use helper::{LOAD, unwrapped};
-pub use helper::{MODULE, helper, load};
+pub use helper::{MODULE, helper, load, readings};
 pub use session::{Account, Bounds, Door, Shut, Visit, Visitor, in_words};
 
 /// A PowerShell that runs pipelines one after the other.

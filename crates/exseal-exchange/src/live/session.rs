@@ -208,6 +208,13 @@ impl Visit {
         Self { session, bounds }
     }
 
+    /// The same session within other bounds.
+    #[must_use]
+    pub fn within(mut self, bounds: Bounds) -> Self {
+        self.bounds = bounds;
+        self
+    }
+
     /// The session.
     #[must_use]
     pub const fn session(&self) -> &Session {
@@ -266,6 +273,7 @@ impl Shell for Visit {
         let allowed = Allowed {
             time: Some(left),
             cancel: self.bounds.stop.clone(),
+            ..Allowed::default()
         };
         // The deadline holds for the sending, too.
         let run = async {

@@ -37,14 +37,16 @@ mod trust;
 mod wsman;
 
 use std::collections::VecDeque;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use exseal_psrp::channel::Transmit;
 use exseal_psrp::client::{Client, Event, HostPolicy, Settings};
-use exseal_psrp::clixml::Document;
+use exseal_psrp::clixml::{Document, Value};
+use exseal_psrp::data::Data;
 use exseal_psrp::message::{
-    ErrorRecord, HostCall, InformationRecord, Pipeline, PipelineState, PoolState, ProgressRecord,
+    ChoicePrompt, ErrorRecord, HostCall, InformationRecord, Pipeline, PipelineState, PoolState,
+    ProgressRecord,
 };
 use exseal_psrp::secret::KeyPair;
 use exseal_psrp::wsman::FaultKind;
@@ -85,13 +87,30 @@ pub enum Item {
     Refused(Box<HostCall>),
 }
 
+/// Answers a command's question with labelled answers: the number of the choice, or `None`, and it is refused. Labels are
+/// in the server's language; number and order of the choices are not.
+pub type Answering = Arc<dyn Fn(&ChoicePrompt) -> Option<i32> + Send + Sync>;
+
 /// What a caller allows a command.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Allowed {
+    /// Answers its questions, in a session that was [opened for answers](Session::open_answering); none: every question
+    /// is refused.
+    pub answers: Option<Answering>,
     /// How long it may take; none: as long as it does.
     pub time: Option<Duration>,
     /// Stops it from elsewhere.
     pub cancel: CancellationToken,
+}
+
+impl std::fmt::Debug for Allowed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Allowed")
+            .field("answers", &self.answers.is_some())
+            .field("time", &self.time)
+            .field("cancel", &self.cancel)
+            .finish()
+    }
 }
 
 /// A session: one runspace, one command at a time.
@@ -106,6 +125,8 @@ pub struct Session {
     unfinished: Option<Uuid>,
     ended: Option<Ended>,
     takes_scripts: bool,
+    /// Who answers the questions of the command that runs.
+    answers: Option<Answering>,
     /// An answer was lost or not understood: of this session only the end is left.
     is_broken: bool,
 }
@@ -128,11 +149,25 @@ impl Session {
     /// # Errors
     /// [`SessionError`]; whatever was made on the server by then was deleted again where the server could be reached.
     pub async fn open(endpoint: Endpoint) -> Result<Self, SessionError> {
+        Self::open_by(endpoint, HostPolicy::Refuse).await
+    }
+
+    /// Opens a session whose commands may ask: each question goes to [`Allowed::answers`], and what that does not answer is
+    /// refused. No prompt waits for anybody.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_answering(endpoint: Endpoint) -> Result<Self, SessionError> {
+        Self::open_by(endpoint, HostPolicy::Ask).await
+    }
+
+    async fn open_by(endpoint: Endpoint, host: HostPolicy) -> Result<Self, SessionError> {
         let patience = endpoint.patience;
         // Exchange's endpoint is in no-language mode: text of a script is refused there, so it is refused here.
         let takes_scripts = endpoint.configuration != exseal_psrp::wsman::EXCHANGE;
         let mut settings = Settings::new(new_id());
         settings.max_transmit = exseal_psrp::wsman::room(exseal_psrp::wsman::MAX_ENVELOPE);
+        settings.host = host;
         let transport = Box::new(Wsman::new(endpoint, settings.pool));
         Self::begin(settings, transport, patience, takes_scripts).await
     }
@@ -147,12 +182,11 @@ impl Session {
     }
 
     async fn begin(
-        mut settings: Settings,
+        settings: Settings,
         transport: Box<dyn Transport>,
         patience: Patience,
         takes_scripts: bool,
     ) -> Result<Self, SessionError> {
-        settings.host = HostPolicy::Refuse;
         let mut session = Self {
             client: Client::new(settings),
             transport,
@@ -161,6 +195,7 @@ impl Session {
             unfinished: None,
             ended: None,
             takes_scripts,
+            answers: None,
             is_broken: false,
         };
         session.client.open()?;
@@ -240,6 +275,7 @@ impl Session {
         self.items.clear();
         self.ended = None;
         let id = new_id();
+        self.answers.clone_from(&allowed.answers);
         self.client.invoke(id, &pipeline)?;
         self.unfinished = Some(id);
         if let Err(error) = self.carry().await {
@@ -399,6 +435,30 @@ impl Session {
             Event::Information { pipeline, record } if is_ours(pipeline) => {
                 self.items.push_back(Item::Information(record));
             }
+            Event::HostCall { pipeline, call } if call.method.is_answered() => {
+                let choice = self
+                    .answers
+                    .as_ref()
+                    .filter(|_| pipeline.is_some_and(is_ours))
+                    .zip(call.choice_prompt())
+                    .and_then(|(answer, prompt)| answer(&prompt));
+                let told = match choice {
+                    Some(choice) => {
+                        let choice = Data::Value(Value::I32(choice));
+                        self.client.answer(pipeline, call.call_id, &choice)
+                    }
+                    None => {
+                        let told = self
+                            .client
+                            .refuse(pipeline, call.call_id, "nobody answers this question");
+                        self.items.push_back(Item::Refused(call));
+                        told
+                    }
+                };
+                if let Err(error) = told {
+                    tracing::debug!(%error, "A question could not be answered");
+                }
+            }
             Event::Refused { call, .. } => self.items.push_back(Item::Refused(call)),
             Event::Ended {
                 pipeline,
@@ -493,6 +553,8 @@ impl Call<'_> {
     pub async fn next(&mut self) -> Result<Option<Item>, SessionError> {
         loop {
             self.session.drain();
+            // What was answered goes out before more is waited for.
+            self.session.carry().await.map_err(SessionError::after_sending)?;
             if let Some(item) = self.session.items.pop_front() {
                 return Ok(Some(item));
             }

@@ -7,7 +7,6 @@
 
 mod backend;
 mod dialogue;
-mod entry;
 mod io;
 mod ldap;
 mod mail;

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 
+use base64::Engine as _;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
@@ -12,7 +13,6 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt as _;
 
-use super::entry::{Entry, Said, Ways, account_of};
 use super::io::{Arrival, Door, Prefixed};
 use super::place::Key;
 use super::{Io, Shared, backend, lock};
@@ -37,9 +37,8 @@ pub(crate) async fn serve(
         return exchange(shared, key, io, leaf).await;
     }
     let clear = leaf.is_none();
-    let entry = tokio::sync::Mutex::new(Entry::new(shared, &key.server, leaf));
     answer(shared, io, |request| {
-        pages(shared, &key.server, request, back_end, clear, &entry)
+        pages(shared, &key.server, request, back_end, clear)
     })
     .await
 }
@@ -203,19 +202,25 @@ fn moved(to: &'static str) -> Page {
     page
 }
 
-/// The virtual directories: path, and the directory whose settings say who enters; none: the form.
-const DIRECTORIES: [(&str, Option<&str>); 8] = [
-    ("/owa", None),
-    ("/ecp", None),
-    ("/ews", Some("EWS")),
-    ("/mapi", Some("mapi")),
+/// The virtual directories: path, and the schemes a 401 offers; none: the form.
+const DIRECTORIES: [(&str, &[&str]); 8] = [
+    ("/owa", &[]),
+    ("/ecp", &[]),
+    ("/ews", &["Negotiate", "NTLM"]),
+    ("/mapi", &["Negotiate", "NTLM"]),
     (
         "/microsoft-server-activesync",
-        Some("Microsoft-Server-ActiveSync"),
+        &["Basic realm=\"exseal lab, a simulation\""],
     ),
-    ("/autodiscover", Some("Autodiscover")),
-    ("/rpc", Some("Rpc")),
-    ("/oab", Some("OAB")),
+    (
+        "/autodiscover",
+        &["Negotiate", "NTLM", "Basic realm=\"exseal lab, a simulation\""],
+    ),
+    (
+        "/rpc",
+        &["Negotiate", "NTLM", "Basic realm=\"exseal lab, a simulation\""],
+    ),
+    ("/oab", &["Negotiate", "NTLM"]),
 ];
 
 async fn pages(
@@ -224,10 +229,9 @@ async fn pages(
     request: Request<Incoming>,
     back_end: bool,
     clear: bool,
-    entry: &tokio::sync::Mutex<Entry>,
 ) -> Page {
     let path = request.uri().path().to_ascii_lowercase();
-    let Some((directory, settings)) = DIRECTORIES
+    let Some((directory, schemes)) = DIRECTORIES
         .iter()
         .find(|(directory, _)| {
             path.strip_prefix(directory)
@@ -261,7 +265,7 @@ async fn pages(
                     escaped(user)
                 ),
             ),
-            None => unauthorized(["Negotiate", "NTLM"]),
+            None => unauthorized(&["Negotiate", "NTLM"]),
         };
     }
     if clear {
@@ -270,32 +274,28 @@ async fn pages(
             "<h1>403.4 - Forbidden: SSL is required to view this resource.</h1>",
         );
     }
-    let Some(settings) = settings else {
-        return form(shared, server, request, &path).await;
-    };
-    let Some(ways) = Ways::of(shared, server, settings) else {
-        return html(
-            StatusCode::NOT_FOUND,
-            "<h1>404 - File or directory not found.</h1>",
-        );
-    };
-    let authorization = request
-        .headers()
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    // A security context goes with its connection; one request after the other.
-    let said = entry.lock().await.enter(ways, authorization);
-    let (user, token) = match said {
-        Said::As { user, token } => (user, token),
-        Said::Challenge(words) => return unauthorized(words),
-    };
-    let mut page = backend::pass_on(shared, server, request.uri().path(), &user)
-        .await
-        .unwrap_or_else(|error| html(StatusCode::SERVICE_UNAVAILABLE, &escaped(&error.to_string())));
-    if let Some(token) = token.and_then(|token| token.parse().ok()) {
-        page.headers_mut().append(WWW_AUTHENTICATE, token);
+    if schemes.is_empty() {
+        form(shared, server, request, &path).await
+    } else {
+        let user = request
+            .headers()
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .filter(|_| schemes.iter().any(|scheme| scheme.starts_with("Basic")))
+            .and_then(|value| value.strip_prefix("Basic "))
+            .and_then(|text| base64::engine::general_purpose::STANDARD.decode(text).ok())
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .and_then(|text| {
+                let (name, password) = text.split_once(':')?;
+                known(shared, name, password)
+            });
+        match user {
+            None => unauthorized(schemes),
+            Some(user) => backend::pass_on(shared, server, request.uri().path(), &user)
+                .await
+                .unwrap_or_else(|error| html(StatusCode::SERVICE_UNAVAILABLE, &escaped(&error.to_string()))),
+        }
     }
-    page
 }
 
 fn health(shared: &Shared, server: &ServerName) -> Page {
@@ -315,24 +315,27 @@ fn health(shared: &Shared, server: &ServerName) -> Page {
     }
 }
 
-fn unauthorized<W: AsRef<str>>(words: impl IntoIterator<Item = W>) -> Page {
+fn unauthorized(schemes: &[&'static str]) -> Page {
     let mut page = html(
         StatusCode::UNAUTHORIZED,
         "<h1>401 - Unauthorized: Access is denied.</h1>",
     );
-    for word in words {
-        if let Ok(word) = word.as_ref().parse() {
-            page.headers_mut().append(WWW_AUTHENTICATE, word);
-        }
+    for scheme in schemes {
+        page.headers_mut()
+            .append(WWW_AUTHENTICATE, hyper::header::HeaderValue::from_static(scheme));
     }
     page
 }
 
 /// The user's name when name and password are right; `DOMAIN\name` and `name@domain` are names as well.
 fn known(shared: &Shared, name: &str, password: &str) -> Option<String> {
-    account_of(shared, name)
-        .filter(|(_, own)| own == password)
-        .map(|(user, _)| user)
+    let bare = name.rsplit('\\').next().unwrap_or(name);
+    let bare = bare.split('@').next().unwrap_or(bare);
+    lock(&shared.world)
+        .users()
+        .iter()
+        .find(|user| user.name.eq_ignore_ascii_case(bare) && user.password == password)
+        .map(|user| user.name.clone())
 }
 
 /// Forms-based authentication: the login page is the front end's own; what lies behind comes from 444.

@@ -57,8 +57,7 @@ impl LogOn {
                 offers.extend(kerberos);
             }
         }
-        let allowed = arrival.door == Door::Windows || commands.takes_basic(&arrival.server);
-        if ((is_tls && guard.basic) || guard.basic_over_http) && allowed {
+        if (is_tls && guard.basic) || guard.basic_over_http {
             offers.push((None, "Basic realm=\"exseal lab, a simulation\"".to_owned()));
         }
         let (netbios_domain, dns_domain) = commands.domain();

@@ -128,10 +128,8 @@ pub struct VirtualDirectory {
     pub external: Option<String>,
     /// ExtendedProtectionTokenChecking.
     pub extended_protection: String,
-    /// Whether a user name and a password in the clear of TLS let in.
+    /// Basic authentication (PowerShell).
     pub basic: bool,
-    /// Whether Negotiate and NTLM do.
-    pub windows: bool,
 }
 
 /// The Autodiscover service connection point of a server.

@@ -77,6 +77,13 @@ pub enum Condition {
         /// Which.
         certificate: Which,
     },
+    /// No entry of the server's http.sys carries the certificate, and it is not its internal transport certificate.
+    NotConfigured {
+        /// Where.
+        server: String,
+        /// Which.
+        certificate: Which,
+    },
     /// No Edge subscription is there that recorded this server's certificate.
     NoEdgeSubscription,
     /// The server channel opens: the way in that does not hang on what the step changes.
@@ -133,6 +140,7 @@ impl Condition {
             Self::InStore { certificate, .. }
             | Self::NotInStore { certificate, .. }
             | Self::EnabledForSmtp { certificate, .. }
+            | Self::NotConfigured { certificate, .. }
             | Self::NotReferredTo { certificate } => Some(*certificate),
             Self::ServiceRuns { .. }
             | Self::ServiceStart { .. }
@@ -150,6 +158,7 @@ impl Condition {
             | Self::NotInStore { server, .. }
             | Self::InternalTransport { server, .. }
             | Self::EnabledForSmtp { server, .. }
+            | Self::NotConfigured { server, .. }
             | Self::ServiceRuns { server, .. }
             | Self::ServiceStart { server, .. }
             | Self::ServerChannelOpens { server } => Some(server),

@@ -16,7 +16,7 @@ use uuid::Uuid;
 pub use body::{
     Body, HostInfo, InitRunspacePool, PipelineState, PoolState, RunspaceAnswer, SessionCapability, Version,
 };
-pub use host::{HostCall, HostMethod, HostResponse};
+pub use host::{ChoicePrompt, HostCall, HostMethod, HostResponse};
 pub use pipeline::{Command, CommandCall, CreatePipeline, Pipeline};
 pub use records::{
     CategoryInfo, ErrorCategory, ErrorRecord, InformationRecord, InformationalRecord, ProgressRecord,

@@ -291,7 +291,7 @@ impl World {
                 let (_, now) = self.services.get(&(server.clone(), service.clone())).unwrap();
                 (now == start_type, format!("{now:?}"))
             }
-            Condition::NotReferredTo { certificate } => {
+            Condition::NotConfigured { certificate, .. } | Condition::NotReferredTo { certificate } => {
                 let own = Some(known(certificate));
                 let bound = self.bound.values().any(|now| *now == own);
                 let used = bound || self.transport.values().any(|now| *now == own);

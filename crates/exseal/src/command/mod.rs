@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod apply;
 mod auth;
 mod checks;
 mod completion;
@@ -31,7 +32,8 @@ const EVERYWHERE: &str = "Options of every command";
 
 /// Keep the certificates of an on-premises Exchange organisation right
 ///
-/// exseal reads exported files and says which certificate is where and what is wrong. It changes nothing.
+/// exseal says which certificate is where, what is wrong, and what would be done about it. Only apply and rollback change
+/// something, by a plan that was read before.
 ///
 /// Exit codes: 0 done, 1 you can fix this, 2 command line or policy, 3 findings (with --exit-code), 70 a bug of exseal.
 #[derive(Parser, Debug)]
@@ -80,6 +82,10 @@ enum Command {
     Discover(discover::DiscoverArgs),
     Diagnose(diagnose::DiagnoseArgs),
     Plan(plan::PlanArgs),
+    Apply(apply::ApplyArgs),
+    Rollback(apply::RollbackArgs),
+    Verify(apply::VerifyArgs),
+    Journal(apply::JournalArgs),
     Probe(probe::ProbeArgs),
     Session(session::SessionArgs),
     Auth(auth::AuthArgs),
@@ -104,6 +110,10 @@ impl Command {
             Self::Discover(_) => info_span!("discover"),
             Self::Diagnose(_) => info_span!("diagnose"),
             Self::Plan(_) => info_span!("plan"),
+            Self::Apply(_) => info_span!("apply"),
+            Self::Rollback(_) => info_span!("rollback"),
+            Self::Verify(_) => info_span!("verify"),
+            Self::Journal(_) => info_span!("journal"),
             Self::Probe(_) => info_span!("probe"),
             Self::Session(_) => info_span!("session"),
             Self::Auth(_) => info_span!("auth_status"),
@@ -144,6 +154,10 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Discover(args) => discover::run(&context, args),
         Command::Diagnose(args) => diagnose::run(&context, args),
         Command::Plan(args) => plan::run(&context, args),
+        Command::Apply(args) => apply::apply(&context, args),
+        Command::Rollback(args) => apply::rollback(&context, args),
+        Command::Verify(args) => apply::verify(&context, args),
+        Command::Journal(args) => apply::journal(&context, args),
         Command::Probe(args) => probe::run(&context, args),
         Command::Session(args) => session::run(&context, args),
         Command::Auth(args) => auth::run(&context, args),

@@ -108,13 +108,14 @@ fn make(context: &Context, args: &Make) -> Result<Outcome, CommandError> {
         Asked::Goals(goals) => {
             let plan = exseal_engine::plan::plan(&inventory, &policy, &goals, &earlier, now);
             tracing::info!(steps = plan.steps.len(), waits = plan.waits.len(), "Make plan");
+            // First the file: a reader of the text may go away.
+            if let Some(path) = &args.output {
+                write(context, path, json_text(&plan)?.as_bytes())?;
+            }
             if args.json {
                 print_json(&plan)?;
             } else {
                 print(context, &text(&plan, context))?;
-            }
-            if let Some(path) = &args.output {
-                write(context, path, json_text(&plan)?.as_bytes())?;
             }
         }
         Asked::Fix => {

@@ -283,6 +283,7 @@ async fn exec(context: &Context, args: &ExecArgs) -> Result<Outcome, CommandErro
     let allowed = Allowed {
         time: Some(bounds.until.saturating_duration_since(Instant::now())),
         cancel: bounds.stop.clone(),
+        ..Allowed::default()
     };
     let ended = console::run(&mut session, &given, asked.as_deref(), &allowed, |told| {
         if let Told::Progress(words) = &told

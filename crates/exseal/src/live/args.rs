@@ -82,6 +82,44 @@ pub(crate) struct LiveArgs {
     pub(crate) deadline: u32,
 }
 
+/// How servers are reached that are to be changed.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct WayArgs {
+    /// The domain controller to ask: ldaps://NAME, or ldap://NAME (StartTLS with --user, else sealed by Kerberos)
+    #[arg(long, value_name = "URL")]
+    directory: Option<DirectoryUrl>,
+
+    /// Where names and ports lead, whom to trust and as whom to log on: a connect.toml
+    #[arg(long, value_name = "FILE")]
+    connect: Option<PathBuf>,
+
+    #[command(flatten)]
+    users: Users,
+
+    /// Roots to trust instead of the system's, as PEM
+    #[arg(long, value_name = "FILE")]
+    roots: Option<PathBuf>,
+}
+
+impl WayArgs {
+    /// As for a live look at some servers.
+    pub(crate) fn to(&self, servers: Vec<String>) -> LiveArgs {
+        LiveArgs {
+            live: true,
+            directory: self.directory.clone(),
+            connect: self.connect.clone(),
+            server: servers,
+            users: self.users.clone(),
+            roots: self.roots.clone(),
+            only: Vec::new(),
+            except: Vec::new(),
+            channel: Vec::new(),
+            parallel: NonZeroUsize::MIN.saturating_add(15),
+            deadline: 300,
+        }
+    }
+}
+
 /// `ldap://` or `ldaps://`, a host, and a port if it has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DirectoryUrl {

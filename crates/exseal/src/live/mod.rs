@@ -4,6 +4,7 @@
 //! makes one inventory of them. A channel that does not answer is a fact with its reason, and the others go on.
 
 mod args;
+mod changing;
 mod host;
 mod visits;
 mod wire;
@@ -22,7 +23,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use args::{LiveArgs, roots};
+pub(crate) use args::{LiveArgs, WayArgs, roots};
+pub(crate) use changing::{Changing, Eye, Machine};
 use host::Host;
 pub(crate) use host::is_this_machine;
 
@@ -44,6 +46,53 @@ struct Looking {
     done: AtomicUsize,
 }
 
+/// Who asks, the directory, and this machine where it is an Exchange server.
+type Prepared = (Visitor, Option<(Target, Credentials)>, Option<String>);
+
+fn prepare(args: &LiveArgs, passwords: &Passwords) -> Result<Prepared, CommandError> {
+    let connect = args.connect()?;
+    let people = args.users.log_on(connect.user.as_deref(), passwords)?;
+    // The directory is asked by the first: it is one forest's.
+    let who = people
+        .first()
+        .and_then(|first| Some((first.user.as_str(), first.password.as_ref()?)));
+    let here = host::this_exchange_server();
+    let directory = args.directory(&connect, who, here.is_some())?;
+    let accounts = people.iter().map(|person| person.account.clone()).collect();
+    let visitor = Visitor::new(connect, accounts).map_err(CommandError::usage)?;
+    Ok((visitor, directory, here))
+}
+
+/// A real organisation to be changed, and a client's look at it. Both stop at once when `stop` is given.
+///
+/// # Errors
+///
+/// A password is missing, or what was typed leads nowhere.
+pub(crate) fn to_change(
+    args: &LiveArgs,
+    passwords: &Passwords,
+    context: &Context,
+    stop: &CancellationToken,
+) -> Result<(Changing, Eye), CommandError> {
+    let (visitor, directory, here) = prepare(args, passwords)?;
+    let looking = Arc::new(Looking {
+        bounds: Bounds {
+            // A run has no end of its own: each reading and each call has.
+            until: Instant::now() + Duration::from_secs(86_400 * 30),
+            stop: stop.clone(),
+        },
+        args: args.clone(),
+        context: context.clone(),
+        visitor,
+        directory,
+        here,
+        at: Timestamp::now(),
+        refusals: visits::Refusals::default(),
+        done: AtomicUsize::new(0),
+    });
+    Ok((Changing::new(Arc::clone(&looking)), Eye::new(looking)))
+}
+
 /// Looks at the organisation and gives one inventory a channel and server.
 ///
 /// A break by the person (Ctrl-C) or the deadline ends it early: what was seen until then is given, and each channel that
@@ -58,16 +107,7 @@ pub(crate) fn look(
     context: &Context,
     at: Timestamp,
 ) -> Result<Vec<Inventory>, CommandError> {
-    let connect = args.connect()?;
-    let people = args.users.log_on(connect.user.as_deref(), passwords)?;
-    // The directory is asked by the first: it is one forest's.
-    let who = people
-        .first()
-        .and_then(|first| Some((first.user.as_str(), first.password.as_ref()?)));
-    let here = host::this_exchange_server();
-    let directory = args.directory(&connect, who, here.is_some())?;
-    let accounts = people.iter().map(|person| person.account.clone()).collect();
-    let visitor = Visitor::new(connect, accounts).map_err(CommandError::usage)?;
+    let (visitor, directory, here) = prepare(args, passwords)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

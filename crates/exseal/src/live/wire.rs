@@ -63,7 +63,7 @@ impl Looking {
     }
 
     /// Looks at targets until the end of the time; false: some were not looked at.
-    async fn look_at(&self, targets: Vec<Target>) -> (Vec<Sighting>, bool) {
+    pub(super) async fn look_at(&self, targets: Vec<Target>) -> (Vec<Sighting>, bool) {
         let options = self.options(&targets);
         let count = targets.len();
         let mut found: Vec<(usize, Sighting)> = Vec::with_capacity(count);

@@ -14,4 +14,5 @@ pub(crate) mod paint;
 pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod report;
+pub(crate) mod run;
 pub(crate) mod session;

@@ -148,14 +148,7 @@ impl Builder<'_> {
                             .filter(|_| *directory != "PowerShell")
                     })
                     .unwrap_or_else(|| "None".to_owned()),
-                basic: differs.and_then(|own| own.basic).unwrap_or(matches!(
-                    *directory,
-                    "Microsoft-Server-ActiveSync" | "Autodiscover" | "Rpc"
-                )),
-                windows: differs.and_then(|own| own.windows).unwrap_or(matches!(
-                    *directory,
-                    "EWS" | "mapi" | "OAB" | "Autodiscover" | "Rpc"
-                )),
+                basic: false,
             };
             self.directory.found(
                 Key::VirtualDirectory(name.clone(), directory.to_lowercase()),

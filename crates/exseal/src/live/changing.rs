@@ -1,0 +1,586 @@
+//! The ports of `exseal-run` on a real organisation: the helper's verbs, Exchange's cmdlets, the wire.
+//!
+//! Each reading asks anew; a session that broke is opened again by the next reading. Nothing is decided here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use exseal_engine::plan::{Holds, carries, holds};
+use exseal_exchange::change::{self, CallError, Hand};
+use exseal_exchange::live::{self, Asked, Bounds, Door, Part, Read, Visit, in_words};
+use exseal_exchange::session::{Allowed, Item, LocalPowerShell, Session};
+use exseal_model::inventory::first_label;
+use exseal_model::plan::{Answer, Argument, Call, Condition, Proof, Way, Which};
+use exseal_model::{Endpoint, Inventory, Slot, Thumbprint};
+use exseal_probe::{Outcome, Protocol, Sighting, Target};
+use exseal_psrp::message::{ChoicePrompt, Command, Pipeline};
+use exseal_run::{Effect, Fault, Holder, Host, LockAnswer, LockFor, Organisation, Probe, Seen};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::Looking;
+use super::host::Host as Place;
+
+/// How long one reading or one call of a cmdlet may take.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// A real organisation that may be changed.
+pub(crate) struct Changing {
+    looking: Arc<Looking>,
+    hands: BTreeMap<String, Hand>,
+    visits: BTreeMap<(String, bool), Visit>,
+}
+
+fn harmless(what: impl Into<String>) -> Fault {
+    Fault {
+        effect: Effect::None,
+        what: what.into(),
+    }
+}
+
+impl Changing {
+    pub(super) fn new(looking: Arc<Looking>) -> Self {
+        Self {
+            looking,
+            hands: BTreeMap::new(),
+            visits: BTreeMap::new(),
+        }
+    }
+
+    /// Ends every session.
+    pub(crate) async fn close(&mut self) {
+        for (_, hand) in std::mem::take(&mut self.hands) {
+            hand.close().await;
+        }
+        for (_, visit) in std::mem::take(&mut self.visits) {
+            visit.close().await;
+        }
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            until: Instant::now() + PATIENCE,
+            stop: self.looking.bounds.stop.clone(),
+        }
+    }
+
+    fn is_here(&self, server: &str) -> bool {
+        self.looking
+            .here
+            .as_deref()
+            .is_some_and(|here| here.eq_ignore_ascii_case(server))
+    }
+
+    /// Reads over a door; a session that broke is opened again once.
+    async fn read(&mut self, server: &str, door: Door, what: What) -> Result<Inventory, Fault> {
+        for again in [false, true] {
+            let key = (server.to_owned(), door == Door::Exchange);
+            let mut visit = match self.visits.remove(&key) {
+                Some(visit) => visit.within(self.bounds()),
+                None => self.visit(server, door).await?,
+            };
+            let address = format!("{door:?} of {server}");
+            let asked = Asked {
+                address: &address,
+                at: Timestamp::now(),
+            };
+            let read = match what {
+                What::Helper(readings) => live::readings(&mut visit, asked, server, readings).await,
+                What::Cmdlet(part) => live::part(&mut visit, asked, first_label(server), part).await,
+            };
+            let Read {
+                inventory,
+                broken,
+                answered,
+            } = read;
+            match broken {
+                None if answered > 0 => {
+                    self.visits.insert(key, visit);
+                    return Ok(inventory);
+                }
+                None => {
+                    self.visits.insert(key, visit);
+                    let error = inventory.errors.first();
+                    let found = error.map_or("no answer", |error| error.found.as_str());
+                    return Err(harmless(format!("{server}: {found}")));
+                }
+                Some(why) if again => return Err(harmless(format!("{server}: {why}"))),
+                Some(_) => visit.close().await,
+            }
+        }
+        Err(harmless(format!("{server}: no answer")))
+    }
+
+    async fn visit(&self, server: &str, door: Door) -> Result<Visit, Fault> {
+        let bounds = self.bounds();
+        let opened = if door == Door::Server && self.is_here(server) {
+            Visit::local(&LocalPowerShell::default(), bounds).await
+        } else {
+            Visit::open(self.looking.visitor.endpoint(door, server), bounds).await
+        };
+        opened.map_err(|shut| harmless(format!("{server}: {}", shut.why)))
+    }
+
+    /// The helper's changing half on a server.
+    async fn hand(&mut self, server: &str) -> Result<&mut Hand, Fault> {
+        if !self.hands.contains_key(server) {
+            let stop = self.looking.bounds.stop.clone();
+            let opened = if self.is_here(server) {
+                Hand::local(&LocalPowerShell::default(), stop).await
+            } else {
+                Hand::open(self.looking.visitor.endpoint(Door::Server, server), stop).await
+            };
+            let hand = opened.map_err(|error| harmless(format!("{server}: {error}")))?;
+            self.hands.insert(server.to_owned(), hand);
+        }
+        self.hands
+            .get_mut(server)
+            .ok_or_else(|| harmless(format!("{server}: no session")))
+    }
+
+    /// Runs a verb. A session that broke is forgotten, so that the next call opens a new one.
+    async fn verb(&mut self, server: &str, verb: &str, input: &Value) -> Result<Value, CallFault> {
+        let hand = self.hand(server).await.map_err(CallFault::Port)?;
+        let answer = hand.call(verb, input).await;
+        if matches!(answer, Err(CallError::Unheard { .. } | CallError::Answer { .. }))
+            && let Some(hand) = self.hands.remove(server)
+        {
+            hand.close().await;
+        }
+        answer.map_err(|error| CallFault::Verb(Box::new(error)))
+    }
+
+    /// Runs one of Exchange's cmdlets that changes something, in a session of its own whose questions are answered as the
+    /// plan says.
+    async fn cmdlet(&mut self, call: &Call) -> Result<(), Fault> {
+        let endpoint = self.looking.visitor.endpoint(Door::Exchange, &call.server);
+        let opened = tokio::time::timeout(PATIENCE, Session::open_answering(endpoint)).await;
+        let mut session = match opened {
+            Ok(Ok(session)) => session,
+            Ok(Err(error)) => return Err(harmless(format!("{}: {}", call.server, in_words(&error)))),
+            Err(_) => {
+                return Err(harmless(format!(
+                    "{}: the shell did not open in time",
+                    call.server
+                )));
+            }
+        };
+        let answers = call.answers.clone();
+        let allowed = Allowed {
+            answers: Some(Arc::new(move |prompt: &ChoicePrompt| answer(&answers, prompt))),
+            time: Some(PATIENCE),
+            cancel: self.looking.bounds.stop.clone(),
+        };
+        let pipeline = Pipeline::new([command(call)?]).without_invocation_info();
+        let items = session.run(pipeline, &allowed).await;
+        if let Err(error) = session.close().await {
+            tracing::debug!(%error, "The server could not be told that the session ended");
+        }
+        let unknown = |what: String| Fault {
+            effect: Effect::Unknown,
+            what: format!("{}: {what}", call.name),
+        };
+        match items {
+            Ok(items) => {
+                for item in items {
+                    match item {
+                        // Whether an error that did not end it left something behind is read.
+                        Item::Error(record) => return Err(unknown(record.to_string())),
+                        Item::Refused(_) => {
+                            return Err(unknown("it asked something nobody foresaw".to_owned()));
+                        }
+                        Item::Warning(text) => tracing::warn!(cmdlet = call.name, text, "A cmdlet warns"),
+                        _ => {}
+                    }
+                }
+                Ok(())
+            }
+            Err(error) => Err(Fault {
+                effect: match error.effect() {
+                    exseal_exchange::session::Effect::None => Effect::None,
+                    exseal_exchange::session::Effect::Unknown => Effect::Unknown,
+                },
+                what: format!("{}: {}", call.name, in_words(&error)),
+            }),
+        }
+    }
+
+    /// The inventory a condition is read of.
+    async fn about(&mut self, condition: &Condition) -> Result<Inventory, Fault> {
+        const HTTP_SYS: &[(&str, Option<&str>)] = &[("Get-ExsealHttpSys", None)];
+        const SERVICES: &[(&str, Option<&str>)] = &[("Get-ExsealService", None)];
+        const CLOCK: &[(&str, Option<&str>)] = &[("Get-ExsealClock", None)];
+        const MY: &[(&str, Option<&str>)] = &[("Get-ExsealStore", Some("My"))];
+        const ROOT: &[(&str, Option<&str>)] = &[("Get-ExsealStore", Some("Root"))];
+        const CA: &[(&str, Option<&str>)] = &[("Get-ExsealStore", Some("CA"))];
+        const WEB_HOSTING: &[(&str, Option<&str>)] = &[("Get-ExsealStore", Some("WebHosting"))];
+        const REQUEST: &[(&str, Option<&str>)] = &[("Get-ExsealStore", Some("REQUEST"))];
+        use exseal_model::inventory::Store;
+        let server = condition.server().unwrap_or_default().to_owned();
+        let (door, what) = match condition {
+            Condition::Bound { .. } => (Door::Server, What::Helper(HTTP_SYS)),
+            Condition::InStore { store, .. } | Condition::NotInStore { store, .. } => {
+                let readings = match store {
+                    Store::My => MY,
+                    Store::Root => ROOT,
+                    Store::CA => CA,
+                    Store::WebHosting => WEB_HOSTING,
+                    Store::Request => REQUEST,
+                };
+                (Door::Server, What::Helper(readings))
+            }
+            Condition::ServiceRuns { .. } | Condition::ServiceStart { .. } => {
+                (Door::Server, What::Helper(SERVICES))
+            }
+            Condition::ServerChannelOpens { .. } => (Door::Server, What::Helper(CLOCK)),
+            Condition::InternalTransport { .. } => (Door::Exchange, What::Cmdlet(Part::TransportService)),
+            Condition::EnabledForSmtp { .. } => (Door::Exchange, What::Cmdlet(Part::Certificates)),
+            Condition::NotConfigured { .. } => {
+                let http_sys = self.read(&server, Door::Server, What::Helper(HTTP_SYS)).await?;
+                let transport = What::Cmdlet(Part::TransportService);
+                let transport = self.read(&server, Door::Exchange, transport).await?;
+                return Ok(exseal_engine::merge([http_sys, transport]));
+            }
+            Condition::NoEdgeSubscription => {
+                return self.of_the_organisation(Part::EdgeSubscriptions).await;
+            }
+            Condition::NotReferredTo { .. } => {
+                let seen = Arc::clone(&self.looking).all().await;
+                let seen = seen.map_err(|error| harmless(error.words().0))?;
+                return Ok(exseal_engine::merge(seen));
+            }
+        };
+        let inventory = self.read(&server, door, what).await?;
+        Ok(exseal_engine::merge([inventory]))
+    }
+
+    /// Asks what belongs to the organisation of the first server that answers.
+    async fn of_the_organisation(&mut self, part: Part) -> Result<Inventory, Fault> {
+        let mut why = harmless("no server is known");
+        for server in self.looking.args.server.clone() {
+            match self.read(&server, Door::Exchange, What::Cmdlet(part)).await {
+                Ok(inventory) => return Ok(exseal_engine::merge([inventory])),
+                Err(fault) => why = fault,
+            }
+        }
+        Err(why)
+    }
+}
+
+/// What is read over a door.
+#[derive(Clone, Copy)]
+enum What {
+    Helper(&'static [(&'static str, Option<&'static str>)]),
+    Cmdlet(Part),
+}
+
+/// Why a verb gave nothing.
+enum CallFault {
+    Port(Fault),
+    Verb(Box<CallError>),
+}
+
+impl CallFault {
+    fn into_fault(self) -> Fault {
+        match self {
+            Self::Port(fault) => fault,
+            Self::Verb(error) => Fault {
+                effect: match error.effect() {
+                    change::Effect::None => Effect::None,
+                    change::Effect::Done | change::Effect::Unknown => Effect::Unknown,
+                },
+                what: error.to_string(),
+            },
+        }
+    }
+}
+
+/// The number of the choice: Exchange asks with Yes, Yes to All, No, No to All, in this order in every language
+/// (facts/exchange.md 2.8, P1).
+fn answer(answers: &[Answer], prompt: &ChoicePrompt) -> Option<i32> {
+    let [Answer::ReplaceInternalTransport(replace)] = answers else {
+        return None;
+    };
+    match prompt.choices.len() {
+        // Some hosts add Suspend or Help behind the four.
+        4..=6 => Some(if *replace { 0 } else { 2 }),
+        _ => None,
+    }
+}
+
+fn command(call: &Call) -> Result<Command, Fault> {
+    let mut command = Command::new(call.name.clone());
+    for (name, value) in &call.arguments {
+        command = match value {
+            Argument::Text(text) => command.parameter(name.clone(), text.as_str()),
+            Argument::Number(number) => command.parameter(name.clone(), *number),
+            Argument::Switch(value) => command.parameter(name.clone(), *value),
+            Argument::List(all) => {
+                let all = exseal_psrp::data::Data::strings(all.iter().map(String::as_str));
+                command.parameter(name.clone(), all)
+            }
+            Argument::Certificate(Which::Known(thumbprint)) => {
+                command.parameter(name.clone(), thumbprint.to_string())
+            }
+            Argument::Certificate(Which::MadeBy(step)) => {
+                return Err(harmless(format!("step {step} made no certificate")));
+            }
+            Argument::Nothing => command.parameter(name.clone(), exseal_psrp::data::Data::Null),
+        };
+    }
+    Ok(command)
+}
+
+fn input(call: &Call) -> Result<Value, Fault> {
+    let mut input = serde_json::Map::new();
+    for (name, value) in &call.arguments {
+        let value = match value {
+            Argument::Text(text) => json!(text),
+            Argument::Number(number) => json!(number),
+            Argument::Switch(value) => json!(value),
+            Argument::List(all) => json!(all),
+            Argument::Certificate(Which::Known(thumbprint)) => json!(thumbprint.to_string()),
+            Argument::Certificate(Which::MadeBy(step)) => {
+                return Err(harmless(format!("step {step} made no certificate")));
+            }
+            Argument::Nothing => Value::Null,
+        };
+        input.insert(name.clone(), value);
+    }
+    Ok(Value::Object(input))
+}
+
+impl Organisation for Changing {
+    async fn holds(&mut self, condition: &Condition) -> Result<Seen, Fault> {
+        let inventory = self.about(condition).await?;
+        match holds(&inventory, condition) {
+            Holds::Yes => Ok(Seen {
+                holds: true,
+                found: String::new(),
+            }),
+            Holds::No(found) => Ok(Seen { holds: false, found }),
+            Holds::Unknown(why) => {
+                let error = inventory
+                    .errors
+                    .first()
+                    .map(|error| format!(" ({})", error.found));
+                Err(harmless(format!("{why}{}", error.unwrap_or_default())))
+            }
+        }
+    }
+
+    async fn bound(&mut self, server: &str, endpoint: &Endpoint) -> Result<Option<Thumbprint>, Fault> {
+        let condition = Condition::Bound {
+            server: server.to_owned(),
+            endpoint: endpoint.clone(),
+            certificate: None,
+        };
+        let inventory = self.about(&condition).await?;
+        let own = inventory
+            .server(server)
+            .ok_or_else(|| harmless(format!("{server} did not show itself")))?;
+        carries(own, endpoint).map_err(harmless)
+    }
+
+    async fn by_serial(&mut self, server: &str, serial: &str) -> Result<Option<Thumbprint>, Fault> {
+        const MY: &[(&str, Option<&str>)] = &[("Get-ExsealStore", Some("My"))];
+        let inventory = self.read(server, Door::Server, What::Helper(MY)).await?;
+        let inventory = exseal_engine::merge([inventory]);
+        let own = inventory
+            .server(server)
+            .filter(|own| own.my.is_complete())
+            .ok_or_else(|| harmless(format!("the store of {server} was not read whole")))?;
+        // In which order Windows writes the bytes of a serial number is not relied on (helper/contract.json).
+        let reversed: String = serial
+            .as_bytes()
+            .rchunks(2)
+            .filter_map(|pair| std::str::from_utf8(pair).ok())
+            .collect();
+        let mut found = own.my.iter().map(|entry| entry.thumbprint).filter(|thumbprint| {
+            inventory.certificate(*thumbprint).is_some_and(|certificate| {
+                certificate.serial.eq_ignore_ascii_case(serial)
+                    || certificate.serial.eq_ignore_ascii_case(&reversed)
+            })
+        });
+        match (found.next(), found.next()) {
+            (found, None) => Ok(found),
+            (_, Some(_)) => Err(harmless(format!(
+                "expected one certificate of serial number {serial} on {server}, found more"
+            ))),
+        }
+    }
+
+    async fn call(&mut self, call: &Call) -> Result<(), Fault> {
+        match call.way {
+            Way::Server => {
+                let input = input(call)?;
+                let done = self.verb(&call.server, &call.name, &input).await;
+                done.map(|_| ()).map_err(CallFault::into_fault)
+            }
+            Way::Exchange => self.cmdlet(call).await,
+        }
+    }
+
+    async fn lock(&mut self, server: &str, lock: &LockFor<'_>) -> Result<LockAnswer, Fault> {
+        let input = json!({
+            "Owner": lock.owner,
+            "Plan": lock.plan,
+            "Run": lock.run,
+            "Seconds": lock.time.as_secs(),
+            "TakeExpired": true,
+        });
+        match self.verb(server, "Lock-ExsealServer", &input).await {
+            Ok(_) => Ok(LockAnswer::Ours),
+            Err(CallFault::Verb(error)) => match *error {
+                CallError::Refused { ref refusal, .. } if refusal.code == "Locked" => {
+                    let holder = refusal.holder.as_ref();
+                    let text = |text: Option<&String>| text.cloned().unwrap_or_else(|| "somebody".to_owned());
+                    Ok(LockAnswer::Theirs(Holder {
+                        owner: text(holder.and_then(|own| own.owner.as_ref())),
+                        plan: text(holder.and_then(|own| own.plan.as_ref())),
+                        expires: holder
+                            .and_then(|own| own.expires.as_ref())
+                            .and_then(|time| time.to_string().parse().ok()),
+                    }))
+                }
+                error => Err(CallFault::Verb(Box::new(error)).into_fault()),
+            },
+            Err(fault) => Err(fault.into_fault()),
+        }
+    }
+
+    async fn unlock(&mut self, server: &str, lock: &LockFor<'_>) -> Result<(), Fault> {
+        let input = json!({ "Plan": lock.plan, "Run": lock.run });
+        match self.verb(server, "Unlock-ExsealServer", &input).await {
+            Ok(_) => Ok(()),
+            // It is not ours, or not there: nothing is to be given back.
+            Err(CallFault::Verb(error)) if matches!(&*error, CallError::Refused { refusal, .. } if matches!(refusal.code.as_str(), "Locked" | "LockExpired" | "NotHeld")) => {
+                Ok(())
+            }
+            Err(fault) => Err(fault.into_fault()),
+        }
+    }
+}
+
+/// What a client sees of a real organisation.
+pub(crate) struct Eye {
+    looking: Arc<Looking>,
+}
+
+impl Eye {
+    pub(super) const fn new(looking: Arc<Looking>) -> Self {
+        Self { looking }
+    }
+
+    async fn sight(&self, server: &str, port: u16, protocol: Protocol) -> Result<Sighting, Fault> {
+        let target = Target::new(server.to_owned(), port).by(protocol);
+        let (mut sightings, _) = self.looking.look_at(vec![target]).await;
+        sightings.pop().ok_or_else(|| harmless("nobody could look"))
+    }
+
+    async fn at_slot(&self, server: &str, slot: &Slot) -> Result<Sighting, Fault> {
+        match slot {
+            Slot::FrontEnd(endpoint) | Slot::BackEnd(endpoint) => {
+                self.sight(server, endpoint.port, Protocol::Https).await
+            }
+            Slot::InternalTransport => self.sight(server, 2525, Protocol::SmtpAnonymous).await,
+            Slot::Pop => self.sight(server, 995, Protocol::Tls).await,
+            Slot::Imap => self.sight(server, 993, Protocol::Tls).await,
+            other => Err(harmless(format!("no client's look shows {other}"))),
+        }
+    }
+}
+
+impl Probe for Eye {
+    async fn look(&mut self, proof: &Proof) -> Result<Seen, Fault> {
+        let seen = |holds, found: String| Ok(Seen { holds, found });
+        match proof {
+            Proof::Presents {
+                server,
+                slot: Slot::FrontEnd(endpoint) | Slot::BackEnd(endpoint),
+                certificate,
+            } if is_out_of_sight(endpoint) => {
+                // A client elsewhere is not shown it: the server's own word has to do.
+                let mut organisation = Changing::new(Arc::clone(&self.looking));
+                let condition = Condition::Bound {
+                    server: server.clone(),
+                    endpoint: endpoint.clone(),
+                    certificate: Some(*certificate),
+                };
+                let read = organisation.holds(&condition).await;
+                organisation.close().await;
+                read
+            }
+            Proof::Presents {
+                server,
+                slot,
+                certificate,
+            } => {
+                let sighting = self.at_slot(server, slot).await?;
+                let leaf = sighting
+                    .presented
+                    .as_ref()
+                    .and_then(|presented| presented.thumbprint);
+                match leaf {
+                    Some(leaf) => seen(Some(leaf) == certificate.known(), leaf.to_string()),
+                    None => seen(false, sighting.outcome.to_string()),
+                }
+            }
+            Proof::Answers { server, slot } => {
+                if matches!(slot, Slot::FrontEnd(endpoint) | Slot::BackEnd(endpoint) if is_out_of_sight(endpoint))
+                {
+                    return seen(true, String::new());
+                }
+                let sighting = self.at_slot(server, slot).await?;
+                let answers = matches!(sighting.outcome, Outcome::Presented);
+                seen(answers, sighting.outcome.to_string())
+            }
+            Proof::ShellOpens { server } => {
+                let place = Place::named(server, self.looking.visitor.connect());
+                let endpoint = self.looking.visitor.endpoint(Door::Exchange, &place.full);
+                let bounds = Bounds {
+                    until: Instant::now() + PATIENCE,
+                    stop: self.looking.bounds.stop.clone(),
+                };
+                match Visit::open(endpoint, bounds).await {
+                    Ok(visit) => {
+                        visit.close().await;
+                        seen(true, String::new())
+                    }
+                    Err(shut) => seen(false, shut.why),
+                }
+            }
+        }
+    }
+}
+
+/// Whether a client that connects by the server's name is shown another binding: loopback, or a host name of its own.
+fn is_out_of_sight(endpoint: &Endpoint) -> bool {
+    endpoint.address.starts_with("127.") || endpoint.address == "[::1]" || !endpoint.host.is_empty()
+}
+
+/// This machine's clock and chance.
+pub(crate) struct Machine;
+
+impl Host for Machine {
+    fn now(&mut self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    async fn wait(&mut self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    fn serial(&mut self) -> String {
+        let mut bytes: [u8; 16] = rand::random();
+        // Positive, whichever end Windows begins with, and never with a leading zero (helper/contract.json).
+        for at in [0, 15] {
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte = ((1 + (*byte >> 4) % 7) << 4) | (*byte & 0x0f);
+            }
+        }
+        bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+    }
+}

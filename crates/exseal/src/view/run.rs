@@ -1,0 +1,139 @@
+//! Runs and journals for people.
+
+use std::fmt::Write as _;
+
+use exseal_engine::plan::words;
+use exseal_run::{Effect, Entry, State, StepState, Verified};
+
+use super::paint::{self, BOLD, DIM, styled, wrapped};
+use crate::context::Context;
+
+/// What a line of the journal says, where a person who watches wants to know.
+pub(crate) fn line(entry: &Entry, context: &Context) -> Option<String> {
+    let at = |time| styled(DIM, &context.time(time));
+    Some(match entry {
+        Entry::Begun { at: time, run, .. } => format!("{} run {run} begins", at(*time)),
+        Entry::Resumed { at: time } => format!("{} the run goes on", at(*time)),
+        Entry::StepDone {
+            step,
+            at: time,
+            already,
+        } => {
+            let how = if *already {
+                "held already"
+            } else {
+                "done and proven"
+            };
+            format!("{} step {step}: {how}", at(*time))
+        }
+        Entry::StepLeftOut { step } => format!("step {step}: left out, nothing it is for was done"),
+        Entry::StepFailed {
+            step, effect, what, ..
+        } => {
+            let effect = match effect {
+                Effect::None => "nothing was changed",
+                Effect::Unknown => "whether it took effect is read now",
+            };
+            format!("step {step}: {what}; {effect}")
+        }
+        Entry::Made { step, thumbprint } => format!("step {step}: made {thumbprint}"),
+        Entry::PutBack { step, .. } => format!("step {step}: a binding it had moved was put back"),
+        Entry::Back { at: time } => format!("{} the run is taken back", at(*time)),
+        Entry::BackDone { step, at: time } => format!("{} step {step}: taken back", at(*time)),
+        Entry::BackLeft { step, why } => format!("step {step}: stays, {why}"),
+        Entry::StepBegun { .. } | Entry::BackBegun { .. } | Entry::Ended { .. } => return None,
+    })
+}
+
+/// How a step stands.
+fn stands(state: &StepState) -> String {
+    match state {
+        StepState::Open => "open".to_owned(),
+        StepState::Begun => "begun; its effect is unknown until it is read".to_owned(),
+        StepState::Failed(Effect::None, what) => format!("failed, nothing was changed: {what}"),
+        StepState::Failed(Effect::Unknown, what) => format!("failed, its effect is unknown: {what}"),
+        StepState::Done(true) => "held already".to_owned(),
+        StepState::Done(false) => "done and proven".to_owned(),
+        StepState::LeftOut => "left out".to_owned(),
+        StepState::BackBegun => "being taken back".to_owned(),
+        StepState::TakenBack => "taken back".to_owned(),
+        StepState::Left(why) => format!("stays: {why}"),
+    }
+}
+
+/// How a run stands, step by step.
+pub(crate) fn journal_text(state: &State, entries: &[Entry], context: &Context) -> String {
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "{}",
+        styled(BOLD, &format!("run {} of plan {}", state.run, state.plan.id))
+    );
+    let begun = context.time(state.begun);
+    let _ = writeln!(
+        out,
+        "{}",
+        styled(
+            DIM,
+            &format!("begun {begun} by {}, {} lines", state.owner, entries.len())
+        )
+    );
+    out.push_str(&steps(state, context));
+    out
+}
+
+fn steps(state: &State, context: &Context) -> String {
+    let mut out = String::new();
+    for step in &state.plan.steps {
+        let what = words::change(&step.change);
+        let how = stands(&state.step(step.number));
+        out.push_str(&wrapped(
+            &format!("{} {}: {what}: {how}", step.number, step.change.server()),
+            "  ",
+            "      ",
+            context.width,
+        ));
+        if let Some(made) = state.made.get(step.number) {
+            let _ = writeln!(out, "      made {made}");
+        }
+    }
+    out
+}
+
+/// How a run ended.
+pub(crate) fn ended_text(state: &State, context: &Context) -> String {
+    format!(
+        "{}\n{}",
+        styled(BOLD, &format!("run {} is over", state.run)),
+        steps(state, context)
+    )
+}
+
+/// What was looked at again.
+pub(crate) fn verified_text(all: &[Verified], context: &Context) -> String {
+    let mut out = String::new();
+    let wrong = paint::severity(exseal_model::Severity::Error);
+    for one in all {
+        let line = match &one.seen {
+            Ok(seen) if seen.holds => format!("ok     step {}: {}", one.step, one.what),
+            Ok(seen) => format!(
+                "{} step {}: expected that {}, found {}",
+                styled(wrong, "WRONG "),
+                one.step,
+                one.what,
+                seen.found
+            ),
+            Err(fault) => format!(
+                "{} step {}: whether {}: {fault}",
+                styled(wrong, "UNSEEN"),
+                one.step,
+                one.what
+            ),
+        };
+        out.push_str(&wrapped(&line, "", "       ", context.width));
+    }
+    if all.is_empty() {
+        out.push_str("no step of this run is done\n");
+    }
+    out
+}
