@@ -15,7 +15,7 @@ use exseal_exchange::connect::Connect;
 use exseal_exchange::live::{Account, Door, Visitor};
 use exseal_lab::call::{Command, Endpoint as Way};
 use exseal_lab::connect_file;
-use exseal_lab::net::{Options, Ports, Running};
+use exseal_lab::net::{Options, Ports, Running, Side};
 use exseal_lab::organisation::{Organisation, StoreName};
 use exseal_lab::remoting::{Doors, Guard, OfWorld, Service};
 use exseal_lab::world::{Fault, ServerName, World};
@@ -32,9 +32,13 @@ struct Lab {
 
 impl Lab {
     fn start() -> Self {
-        let organisation = Organisation::parse(
-            "domain = \"kiefer.example\"\n[[server]]\nname = \"EX1\"\n[[server]]\nname = \"EX2\"\n",
-        )
+        Self::with("")
+    }
+
+    fn with(more: &str) -> Self {
+        let organisation = Organisation::parse(&format!(
+            "domain = \"kiefer.example\"\n{more}\n[[server]]\nname = \"EX1\"\n[[server]]\nname = \"EX2\"\n"
+        ))
         .unwrap();
         let now = "2026-11-24T09:00:00Z".parse().unwrap();
         let world = Arc::new(Mutex::new(World::new(&organisation, now, 1).unwrap()));
@@ -219,6 +223,38 @@ async fn an_end_that_is_not_heard_leaves_the_effect_unknown_and_the_step_can_be_
     let again = hand.perform(&back_end()).await.unwrap();
     assert!(!again.changed, "it is found by its serial number");
     assert_eq!(lab.held("EX1"), before + 1);
+    hand.close().await;
+    lab.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_closes_the_ports_until_it_is_answered() {
+    let lab = Lab::with("[assumptions]\nservice_start_seconds = 2");
+    let is_open = || lab.running.address("EX1", Side::Outside, 443).is_some();
+    let mut hand = lab.hand("ex1").await;
+    assert!(is_open());
+    let restart = RestartService {
+        name: "W3SVC".to_owned(),
+        dependents: Vec::new(),
+    };
+    let mut was_closed = false;
+    let watching = async {
+        loop {
+            was_closed |= !is_open();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let began = std::time::Instant::now();
+    let done = tokio::select! {
+        done = hand.perform(&restart) => done.unwrap(),
+        () = watching => panic!("watching has no end"),
+    };
+    assert!(began.elapsed() >= Duration::from_secs(2));
+    assert!(was_closed, "nobody saw the interruption");
+    assert_eq!(done.after.unwrap()[0].state.as_deref(), Some("Running"));
+    assert!(lab.world().server("EX1").unwrap().runs("W3SVC"));
+    lab.running.refresh().unwrap();
+    assert!(is_open());
     hand.close().await;
     lab.running.stop().await;
 }

@@ -117,6 +117,9 @@ pub struct Assumptions {
     pub iis_keeps_http_sys_flags: bool,
     /// Whether CertEnroll writes the bytes of a serial number it is given from the last to the first. Assumed: no.
     pub certenroll_reverses_serial: bool,
+    /// Seconds a service needs to start when the helper starts or restarts it: so long its ports are closed, and so long the
+    /// answer takes. Assumed 0, so that a lab is quick; no document says how long.
+    pub service_start_seconds: u32,
 }
 
 impl Default for Assumptions {
@@ -146,6 +149,7 @@ impl Default for Assumptions {
             directory_domain_validation_number: 4,
             iis_keeps_http_sys_flags: false,
             certenroll_reverses_serial: false,
+            service_start_seconds: 0,
         }
     }
 }

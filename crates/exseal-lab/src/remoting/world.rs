@@ -13,7 +13,17 @@ pub struct OfWorld(pub Arc<Mutex<World>>);
 
 impl Commands for OfWorld {
     fn run(&self, at: &ServerName, endpoint: Endpoint, user: &str, call: &Call) -> Outcome {
-        lock(&self.0).run(at, endpoint, user, call)
+        let (outcome, starting) = {
+            let mut world = lock(&self.0);
+            let outcome = world.run(at, endpoint, user, call);
+            (outcome, world.starting(at))
+        };
+        // Whoever waits for an answer waits for the services; meanwhile their ports are closed to everybody.
+        if let Some(time) = starting {
+            std::thread::sleep(time);
+            lock(&self.0).finish_starting(at);
+        }
+        outcome
     }
 
     fn answer(&self, prompt: u64, answer: Answer) -> Outcome {

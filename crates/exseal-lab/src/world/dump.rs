@@ -123,6 +123,7 @@ impl World {
             "webSites": sites,
             "appPools": server.app_pools,
             "services": services,
+            "starting": server.starting.keys().collect::<Vec<_>>(),
             "components": server.components,
             "componentRequests": server.component_requests.iter()
                 .map(|(component, requests)| {

@@ -320,6 +320,8 @@ pub struct Server {
     pub deployment: Vec<(Timestamp, Thumbprint)>,
     /// UseDowngradedExchangeServerAuth.
     pub downgraded_auth: bool,
+    /// Services that are starting, and when they will run.
+    pub starting: BTreeMap<String, Timestamp>,
     /// The lock of an exseal run, as the helper writes it.
     pub lock: Option<serde_json::Value>,
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
+
 use crate::organisation::{Disabler, Role, StartMode, Version};
 
 use super::directory::ClientProtocol;
@@ -161,9 +163,56 @@ impl World {
         Ok(())
     }
 
+    /// Starts a service as Windows does: it runs once the time that takes is over, which is no time by default.
+    pub(crate) fn begin_service(&mut self, at: &ServerName, name: &str) -> Result<(), ServiceError> {
+        if self.assumptions.service_start_seconds == 0 {
+            return self.start_service(at, name);
+        }
+        let seconds = i64::from(self.assumptions.service_start_seconds);
+        let due = self.now.checked_add(SignedDuration::from_secs(seconds));
+        let due = due.unwrap_or(self.now);
+        let server = self.servers.get_mut(at).ok_or(ServiceError::NotFound)?;
+        let own = server
+            .services
+            .iter()
+            .find(|(own, _)| own.eq_ignore_ascii_case(name))
+            .ok_or(ServiceError::NotFound)?;
+        match own {
+            (_, service) if service.running => {}
+            (_, service) if service.start == StartMode::Disabled => return Err(ServiceError::Disabled),
+            (own, _) => {
+                server.starting.insert(own.clone(), due);
+            }
+        }
+        Ok(())
+    }
+
+    /// How long services of a server still start; whoever waited so long says [`finish_starting`](Self::finish_starting).
+    pub(crate) fn starting(&self, at: &ServerName) -> Option<std::time::Duration> {
+        let seconds = u64::from(self.assumptions.service_start_seconds);
+        let waits = self
+            .servers
+            .get(at)
+            .is_some_and(|server| !server.starting.is_empty());
+        waits.then_some(std::time::Duration::from_secs(seconds))
+    }
+
+    /// The services of a server that were starting run, whatever the clock says.
+    pub(crate) fn finish_starting(&mut self, at: &ServerName) {
+        let starting = self
+            .servers
+            .get_mut(at)
+            .map(|server| std::mem::take(&mut server.starting));
+        for name in starting.unwrap_or_default().into_keys() {
+            // One that somebody disabled meanwhile stays down.
+            let _ = self.start_service(at, &name);
+        }
+    }
+
     /// Stops a service, and what cannot run without it.
     pub(crate) fn stop_service(&mut self, at: &ServerName, name: &str) -> Result<(), ServiceError> {
         let server = self.servers.get_mut(at).ok_or(ServiceError::NotFound)?;
+        server.starting.retain(|own, _| !own.eq_ignore_ascii_case(name));
         server.service_mut(name).ok_or(ServiceError::NotFound)?.running = false;
         if name.eq_ignore_ascii_case("WAS")
             && let Some(service) = server.service_mut("W3SVC")
@@ -249,6 +298,7 @@ impl World {
             return;
         };
         server.restart_pending = false;
+        server.starting.clear();
         let names: Vec<String> = server.services.keys().cloned().collect();
         for service in server.services.values_mut() {
             service.running = false;

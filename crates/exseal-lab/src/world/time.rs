@@ -32,7 +32,13 @@ impl World {
     fn next_due(&self) -> Option<Timestamp> {
         let servers = self.servers.values().flat_map(|server| {
             let deployment = server.deployment.iter().map(|(due, _)| *due).min();
-            [Some(server.daily_next), server.auth_admin_next, deployment]
+            let starting = server.starting.values().copied().min();
+            [
+                Some(server.daily_next),
+                server.auth_admin_next,
+                deployment,
+                starting,
+            ]
         });
         servers
             .chain([self.directory.next_due(), self.edge_sync_due()])
@@ -50,8 +56,12 @@ impl World {
                 continue;
             };
             let (auth, daily) = (server.auth_admin_next, server.daily_next);
+            let starts = server.starting.values().any(|due| *due <= now);
             if server.deployment.iter().any(|(due, _)| *due <= now) {
                 self.deploy(name);
+            }
+            if starts {
+                self.finish_starting(name);
             }
             if auth.is_some_and(|due| due <= now) {
                 self.run_auth_admin(name);

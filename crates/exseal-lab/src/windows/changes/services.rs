@@ -23,7 +23,11 @@ fn shown(server: &Server, names: &[String]) -> Value {
     names
         .iter()
         .filter_map(|name| find(server, name).ok())
-        .map(|(name, service)| readings::one_service(&name, &service))
+        .map(|(name, mut service)| {
+            // The answer goes out once it runs.
+            service.running |= server.starting.contains_key(&name);
+            readings::one_service(&name, &service)
+        })
         .collect()
 }
 
@@ -83,7 +87,7 @@ fn begin(world: &mut World, at: &ServerName, name: &str) -> Result<(), Refused> 
             begin(world, at, needed)?;
         }
     }
-    world.start_service(at, name).map_err(|_| Refused {
+    world.begin_service(at, name).map_err(|_| Refused {
         effect: "unknown",
         ..Refused::new(
             "ServiceRefused",

@@ -686,3 +686,19 @@ fn an_edge_server_has_no_iis_to_change_and_a_wrong_argument_is_an_error_of_bindi
         assert_eq!(error.fully_qualified_error_id, format!("{id},{verb}"), "{input}");
     }
 }
+
+#[test]
+fn a_service_that_needs_time_to_start_runs_once_it_is_over() {
+    let mut world = of_kiefer("[assumptions]\nservice_start_seconds = 20");
+    let input = json!({ "Name": "WAS", "Dependents": ["W3SVC"] });
+    let given = act(&mut world, "Restart-ExsealService", &input).expect("a result");
+    let runs = |world: &World| world.server("EX1").expect("a server").runs("W3SVC");
+    let before = runs(&world);
+    world.advance(jiff::SignedDuration::from_secs(20));
+
+    assert_eq!(
+        given["after"][0]["state"], "Running",
+        "the answer goes out once it runs"
+    );
+    assert!(!before && runs(&world));
+}

@@ -92,6 +92,7 @@ impl Builder<'_> {
             web_started: installed,
             deployment: Vec::new(),
             downgraded_auth: false,
+            starting: std::collections::BTreeMap::new(),
             lock: None,
             name,
         };
