@@ -41,6 +41,7 @@ import requests  # noqa: E402
 from pypsrp.complex_objects import ObjectMeta  # noqa: E402
 from pypsrp.exceptions import AuthenticationError, WinRMTransportError, WSManFaultError  # noqa: E402
 from pypsrp.host import PSHost, PSHostUserInterface  # noqa: E402
+from pypsrp.negotiate import HTTPNegotiateAuth  # noqa: E402
 from pypsrp.powershell import PowerShell, PSInvocationState, RunspacePool  # noqa: E402
 from pypsrp.wsman import WSMan  # noqa: E402
 
@@ -321,6 +322,15 @@ def lab_itself(lab):
             auth=auth, negotiate_service="HTTP", operation_timeout=10, read_timeout=20, **options,
         )
 
+    # Basic is let in where the directory's settings say so, and setup does not.
+    try:
+        with wsman("lab", 443, "basic", True) as at, RunspacePool(at, configuration_name=EXCHANGE):
+            hold(False, "Basic went through before it was allowed")
+    except AuthenticationError as error:
+        hold(True, f"Basic before it is allowed: {error}")
+    with wsman("lab", 80, "ntlm", False) as at, RunspacePool(at, configuration_name=EXCHANGE) as pool:
+        _, shell = run(pool, "Set-PowerShellVirtualDirectory", Identity="EX1\\PowerShell (Default Web Site)", BasicAuthentication=True)
+        hold(not shell.streams.error, f"Basic is allowed: {[str(one) for one in shell.streams.error]}")
     for words, at in (
         ("over 80, sealed", wsman("lab", 80, "ntlm", False)),
         ("over 443, Basic", wsman("lab", 443, "basic", True)),
@@ -401,6 +411,36 @@ def federation(lab):
         hold({slot for slot, _, _ in states()} == {"Current", "Previous"}, f"what is tested then: {states()}")
         out, _ = run(pool, "Get-FederatedOrganizationIdentifier")
         hold(property_of(out[0], "Enabled") is True, "the organisation is federated")
+
+
+def front_end(lab):
+    """Extended Protection of a directory: what a client that binds to the channel and one that does not are let in to."""
+    url = f"https://{lab.ports['lab-443']}/EWS/Exchange.asmx"
+
+    def get(binds, auth="ntlm"):
+        log_on = HTTPNegotiateAuth("admin", PASSWORD_OF_LAB, auth_provider=auth, send_cbt=binds, service="HTTP")
+        answer = requests.get(url, auth=log_on, verify=False, timeout=20)
+        return answer.status_code == 200 and "admin logged on" in answer.text
+
+    with exchange(lab, "lab") as at, RunspacePool(at, configuration_name=EXCHANGE) as pool:
+        def change(**settings):
+            _, shell = run(pool, "Set-WebServicesVirtualDirectory", Identity="EX1\\EWS (Default Web Site)", **settings)
+            hold(not shell.streams.error, f"{settings}: {[str(one) for one in shell.streams.error]}")
+
+        hold(get(True) and get(False), "without Extended Protection a binding does not matter")
+        change(ExtendedProtectionTokenChecking="Allow")
+        hold(get(True) and get(False), "Extended Protection that allows")
+        change(ExtendedProtectionTokenChecking="Require")
+        hold(get(True), "Extended Protection that requires, with a binding")
+        hold(get(True, "negotiate"), "the same by SPNEGO")
+        hold(not get(False), "Extended Protection that requires, without a binding")
+        change(WindowsAuthentication=False, BasicAuthentication=True)
+        try:
+            hold(not get(True), "NTLM where the directory takes it no more")
+        except AuthenticationError as error:
+            hold("Basic" in str(error), f"what is offered instead of NTLM: {error}")
+        answer = requests.get(url, auth=("admin", PASSWORD_OF_LAB), verify=False, timeout=20)
+        hold(answer.status_code == 200, f"and takes Basic instead: {answer.status_code}")
 
 
 def imports(lab):
@@ -670,7 +710,7 @@ def main():
             ("clear", "basic"))
     for name, auth in ways:
         everything(lab, name, auth)
-    for work in (prompts, refusals, cuts, disconnects, hostile, lab_itself, federation, imports, own_tests):
+    for work in (prompts, refusals, cuts, disconnects, hostile, lab_itself, federation, front_end, imports, own_tests):
         try:
             work(lab)
         except Exception:  # noqa: BLE001 - the others are still looked at

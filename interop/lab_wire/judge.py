@@ -1,10 +1,11 @@
 """Judges the sockets of the lab by openssl, curl, smtplib, poplib and imaplib; no code of exseal looks at them.
 
-judge.py FOLDER PROGRAM: the program is the lab's example lab-wire.
+judge.py FOLDER PROGRAM KDC: the program is the lab's example lab-wire, KDC is interop/kdc/kdc.py.
 """
 
 import imaplib
 import json
+import os
 import pathlib
 import poplib
 import re
@@ -87,6 +88,15 @@ receive_connector = [
 ]
 
 [[server]]
+name = "STRICT"
+virtual_directory = [
+  { name = "EWS", extended_protection = "Require" },
+  { name = "mapi", extended_protection = "Allow" },
+  { name = "OAB", windows = false, basic = true },
+  { name = "Microsoft-Server-ActiveSync", basic = false, windows = true },
+]
+
+[[server]]
 name = "BROKEN"
 back_end = "none"
 
@@ -143,12 +153,68 @@ def curl(*arguments):
     return run.stdout if run.returncode == 0 else f"curl {run.returncode} {run.stderr}"
 
 
+# What setup leaves, and what STRICT's settings say: server, path, what 401 offers.
+OFFERS = [
+    ("PLAIN", "/ews/exchange.asmx", {"Negotiate", "NTLM"}),
+    ("PLAIN", "/mapi/emsmdb/", {"Negotiate", "NTLM"}),
+    ("PLAIN", "/oab/", {"Negotiate", "NTLM"}),
+    ("PLAIN", "/Microsoft-Server-ActiveSync", {"Basic"}),
+    ("PLAIN", "/autodiscover/autodiscover.xml", {"Negotiate", "NTLM", "Basic"}),
+    ("PLAIN", "/rpc/rpcproxy.dll", {"Negotiate", "NTLM", "Basic"}),
+    ("STRICT", "/oab/", {"Basic"}),
+    ("STRICT", "/Microsoft-Server-ActiveSync", {"Negotiate", "NTLM"}),
+    ("STRICT", "/ews/exchange.asmx", {"Negotiate", "NTLM"}),
+]
+
+
+def log_ons(at, user, hold):
+    """The ways into the front end's directories, by curl's own NTLM, SPNEGO and Basic."""
+    known, wrong = f"{user['name']}:{user['password']}", f"{user['name']}:wrong"
+
+    def get(server, path, *arguments):
+        # By the name the keytab has a key of.
+        host, _, port = at[server, 443].rpartition(":")
+        return curl("--connect-to", f"localhost:{port}:{host}:{port}", *arguments, f"https://localhost:{port}{path}")
+
+    def is_in(page):
+        return "HTTP/1.1 200" in page and f"{user['name']} logged on" in page
+
+    for server, path, expected in OFFERS:
+        page = get(server, path)
+        found = {line.split(":", 1)[1].split()[0] for line in page.splitlines() if line.lower().startswith("www-authenticate:")}
+        hold(f"{server} {path} offers {sorted(expected)}", " 401 " in page and found == expected, page)
+        page = get(server, path, "--ntlm", "-u", known)
+        # curl's NTLM binds to no channel: refused where Extended Protection requires one.
+        fine = "NTLM" in expected and (server, path) != ("STRICT", "/ews/exchange.asmx")
+        hold(f"{server} {path} by NTLM: {fine}", is_in(page) == fine, page)
+        hold(f"{server} {path} by NTLM with a wrong password", not is_in(get(server, path, "--ntlm", "-u", wrong)))
+        page = get(server, path, "--basic", "-u", known)
+        hold(f"{server} {path} by Basic: {'Basic' in expected}", is_in(page) == ("Basic" in expected), page)
+        hold(f"{server} {path} by Basic with a wrong password", not is_in(get(server, path, "--basic", "-u", wrong)))
+    for path, fine in (("/ews/exchange.asmx", True), ("/oab/", True), ("/Microsoft-Server-ActiveSync", False)):
+        page = get("PLAIN", path, "--negotiate", "-u", ":")
+        hold(f"PLAIN {path} by Kerberos: {fine}", is_in(page) == fine, page)
+    page = get("STRICT", "/mapi/emsmdb/", "--ntlm", "-u", known)
+    hold("Extended Protection that allows lets in without a binding", is_in(page), page)
+    # One log-on, two requests, one connection.
+    host, _, port = at["PLAIN", 443].rpartition(":")
+    twice = curl("--ntlm", "-u", known, f"https://{host}:{port}/ews/exchange.asmx", f"https://{host}:{port}/mapi/emsmdb/")
+    hold("who logged on once is in for the connection", twice.count("logged on") == 2, twice)
+
+
 def main():
     folder, program = pathlib.Path(sys.argv[1]), sys.argv[2]
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "organisation.toml"
     file.write_text(ORGANISATION)
-    lab = subprocess.Popen([program, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    realm = {"users": {"admin": "Simulated-1"}, "tickets": ["admin"]}
+    kdc = subprocess.Popen([sys.executable, sys.argv[3], json.dumps(realm)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    centre = json.loads(kdc.stdout.readline())
+    os.environ["KRB5_CONFIG"] = centre["krb5_conf"]
+    os.environ["KRB5CCNAME"] = centre["ccaches"]["admin"]
+    lab = subprocess.Popen(
+        [program, str(file), centre["service_keytab"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     wrong, judged = [], 0
 
     def hold(what, fine, found=""):
@@ -209,6 +275,8 @@ def main():
             shell = curl(f"{base}/PowerShell/")
             hold(f"{server}: the shell", ("Cafe-SendFailure" in shell) != expected, shell)
 
+        log_ons(at, user, hold)
+
         half_open = [socket.create_connection(split("PLAIN", 443), timeout=20) for _ in range(50)]
         for port in (443, 25, 143, 995):
             with socket.create_connection(split("PLAIN", port), timeout=20) as garbage:
@@ -224,6 +292,8 @@ def main():
     finally:
         lab.stdin.close()
         lab.wait(timeout=20)
+        kdc.stdin.close()
+        kdc.wait(timeout=20)
     hold("the lab ends cleanly", lab.returncode == 0, lab.returncode)
     if wrong:
         raise SystemExit("\n".join(wrong))

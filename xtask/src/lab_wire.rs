@@ -1,6 +1,6 @@
-//! The lab's sockets judged by openssl, curl and Python's clients; `interop/lab_wire/judge.py` does the judging.
+//! The lab's sockets judged by openssl, curl (with a key distribution centre of MIT's) and Python's clients; `interop/lab_wire/judge.py` does the judging.
 
-use crate::{Result, setup, workspace};
+use crate::{Result, kerberos, setup, workspace};
 
 /// Starts a lab and compares every port with the documented rule.
 ///
@@ -16,6 +16,7 @@ pub(crate) fn check() -> Result<String> {
     if !missing.is_empty() {
         setup::debian(&missing)?;
     }
+    kerberos::install()?;
     let mut build = workspace::cargo();
     build.args([
         "build",
@@ -35,6 +36,7 @@ pub(crate) fn check() -> Result<String> {
         .arg(workspace::root().join("interop/lab_wire/judge.py"))
         .arg(&folder)
         .arg(&program)
+        .arg(workspace::root().join("interop/kdc/kdc.py"))
         .env("PYTHONDONTWRITEBYTECODE", "1");
     let output = workspace::capture(&mut command)?;
     let _ = std::fs::remove_dir_all(&folder);

@@ -297,3 +297,26 @@ fn what_cannot_be_done_is_said_before_anything_is_sent() {
     assert!(acceptor(Scheme::Negotiate, Acceptance::default()).is_err());
     assert!(UserName::parse(r"\alice").is_err() && UserName::parse("").is_err());
 }
+
+#[test]
+fn a_client_without_unicode_is_challenged_in_its_own_words() {
+    // As curl begins: names in a code page, NTLM, extended session security.
+    let negotiate = |flags: u32| {
+        let mut token = b"NTLMSSP\0\x01\0\0\0".to_vec();
+        token.extend(flags.to_le_bytes());
+        token.extend([0; 16]);
+        token
+    };
+    let challenge = server(Scheme::Ntlm)
+        .step(Some(&negotiate(0x0008_8206)))
+        .unwrap()
+        .token
+        .unwrap();
+    let flags = u32::from_le_bytes(challenge[20..24].try_into().unwrap());
+    assert_eq!(flags & 3, 2, "{flags:#010x}");
+    assert_eq!(&challenge[56..65], b"WORKGROUP");
+    let error = server(Scheme::Ntlm)
+        .step(Some(&negotiate(0x0008_8204)))
+        .unwrap_err();
+    assert!(error.to_string().contains("code page"), "{error}");
+}

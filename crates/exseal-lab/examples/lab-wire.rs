@@ -1,8 +1,9 @@
 //! Starts the lab an organisation file describes, prints one JSON line of its sockets, users and clock, and ends with
-//! its standard input.
+//! its standard input. A second argument is a keytab of the servers' principals: with it Kerberos lets in.
 
 use std::sync::{Arc, Mutex};
 
+use exseal_gss::Keytab;
 use exseal_lab::net::{Options, Running, Side};
 use exseal_lab::organisation::Organisation;
 use exseal_lab::world::World;
@@ -18,7 +19,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .iter()
         .map(|user| serde_json::json!({"name": user.name, "password": user.password}))
         .collect();
-    let lab = Running::start(Arc::new(Mutex::new(world)), Options::default())?;
+    let keytab = std::env::args()
+        .nth(2)
+        .map(|path| Keytab::parse(&std::fs::read(path)?).map_err(Box::<dyn std::error::Error>::from))
+        .transpose()?
+        .map(Arc::new);
+    let options = Options {
+        keytab,
+        ..Options::default()
+    };
+    let lab = Running::start(Arc::new(Mutex::new(world)), options)?;
     let sockets: Vec<_> = lab
         .addresses()
         .iter()

@@ -31,7 +31,10 @@ enum State {
 
 /// What a client must at least ask for, and in which words a refusal says so.
 const NEEDED: [(u32, &str); 2] = [
-    (message::UNICODE, "a client that speaks Unicode"),
+    (
+        message::UNICODE | message::OEM,
+        "a client that speaks Unicode or a code page",
+    ),
     (
         message::EXTENDED_SESSION_SECURITY,
         "a client with extended session security (NTLM version 2)",
@@ -73,7 +76,14 @@ impl Acceptor {
         }
         let mut nonce = [0_u8; 8];
         rand::rng().fill(&mut nonce);
+        // Of two ways to write names one is granted.
+        let names = if asked & message::UNICODE == 0 {
+            message::OEM
+        } else {
+            0
+        };
         let flags = asked & GRANTED
+            | names
             | message::NTLM
             | message::TARGET_INFO
             | message::VERSION

@@ -6,6 +6,8 @@ use crate::ntlm::SIGNATURE;
 use crate::{GssError, ServerNames};
 
 pub(super) const UNICODE: u32 = 0x0000_0001;
+/// Names in the client's own code page; here ASCII alone.
+pub(super) const OEM: u32 = 0x0000_0002;
 pub(super) const REQUEST_TARGET: u32 = 0x0000_0004;
 pub(super) const SIGN: u32 = 0x0000_0010;
 pub(super) const SEAL: u32 = 0x0000_0020;
@@ -178,7 +180,12 @@ pub(super) fn write_challenge(flags: u32, challenge: &[u8; 8], names: &ServerNam
     pair(av::TIMESTAMP, &time.to_le_bytes());
     pair(av::END, &[]);
 
-    let target = wide(&names.netbios_domain);
+    // Target information is Unicode in any case.
+    let target = if flags & UNICODE == 0 {
+        names.netbios_domain.clone().into_bytes()
+    } else {
+        wide(&names.netbios_domain)
+    };
     let field = |length: usize, offset: usize| {
         let length = u16::try_from(length).unwrap_or(u16::MAX).to_le_bytes();
         let offset = u32::try_from(offset).unwrap_or(u32::MAX).to_le_bytes();
@@ -245,10 +252,12 @@ pub(super) fn read_authenticate(token: &[u8]) -> Result<Authenticate<'_>, GssErr
     } else {
         None
     };
+    let flags = message.u32(60)?;
+    let is_wide = flags & UNICODE != 0;
     Ok(Authenticate {
-        flags: message.u32(60)?,
-        domain: message.text(28)?,
-        account: message.text(36)?,
+        flags,
+        domain: message.text(28, is_wide)?,
+        account: message.text(36, is_wide)?,
         proof: *proof,
         blob,
         session_key: message.field(52)?,
@@ -313,7 +322,17 @@ impl<'a> Message<'a> {
         })
     }
 
-    fn text(&self, at: usize) -> Result<String, GssError> {
+    fn text(&self, at: usize, is_wide: bool) -> Result<String, GssError> {
+        if !is_wide {
+            let bytes = self.field(at)?;
+            return match std::str::from_utf8(bytes) {
+                Ok(text) if text.is_ascii() => Ok(text.to_owned()),
+                _ => Err(GssError::token(
+                    "a name in ASCII of a client without Unicode",
+                    "other bytes",
+                )),
+            };
+        }
         let wide: Vec<u16> = self
             .field(at)?
             .chunks_exact(2)

@@ -12,7 +12,7 @@ use super::shapes::{
     ACTIVE_SYNC, AUTODISCOVER, CLIENT_ACCESS, ECP, EWS, MAPI, OAB, OUTLOOK_ANYWHERE, OWA, POWERSHELL, SC,
     Shape,
 };
-use super::table::{Access, Cmdlet, Parameter, boolean, one_of, switch, text};
+use super::table::{Access, Cmdlet, Parameter, boolean, flags, one_of, switch, text};
 use super::values;
 use crate::organisation::{Role, Version};
 use crate::world::directory::{Key, Object, VirtualDirectory};
@@ -34,6 +34,31 @@ const SET: &[Parameter] = &[
     text("InternalUrl"),
     text("ExternalUrl"),
     boolean("BasicAuthentication"),
+    boolean("WindowsAuthentication"),
+    TOKENS,
+    switch("Force"),
+];
+/// ActiveSync has words of its own for the same.
+const SET_ACTIVE_SYNC: &[Parameter] = &[
+    text("Identity").at(0).needed().piped(),
+    text("InternalUrl"),
+    text("ExternalUrl"),
+    boolean("BasicAuthEnabled"),
+    boolean("WindowsAuthEnabled"),
+    TOKENS,
+    switch("Force"),
+];
+/// MAPI over HTTP and Outlook Anywhere name what IIS takes.
+const METHODS: Parameter = flags(
+    "IISAuthenticationMethods",
+    "Microsoft.Exchange.Data.Directory.SystemConfiguration.AuthenticationMethod",
+    &["Basic", "Ntlm", "Negotiate", "OAuth"],
+);
+const SET_MAPI: &[Parameter] = &[
+    text("Identity").at(0).needed().piped(),
+    text("InternalUrl"),
+    text("ExternalUrl"),
+    METHODS,
     TOKENS,
     switch("Force"),
 ];
@@ -43,6 +68,7 @@ const SET_HOSTS: &[Parameter] = &[
     text("ExternalHostname"),
     boolean("InternalClientsRequireSsl"),
     boolean("ExternalClientsRequireSsl"),
+    METHODS,
     TOKENS,
 ];
 
@@ -109,11 +135,15 @@ pub(super) const CMDLETS: &[Cmdlet] = &[
         class!("SetWebServicesVirtualDirectory"),
         SET,
     ),
-    setter("Set-MapiVirtualDirectory", class!("SetMapiVirtualDirectory"), SET),
+    setter(
+        "Set-MapiVirtualDirectory",
+        class!("SetMapiVirtualDirectory"),
+        SET_MAPI,
+    ),
     setter(
         "Set-ActiveSyncVirtualDirectory",
         class!("SetMobileSyncVirtualDirectory"),
-        SET,
+        SET_ACTIVE_SYNC,
     ),
     setter("Set-OabVirtualDirectory", class!("SetOabVirtualDirectory"), SET),
     setter(
@@ -382,6 +412,14 @@ fn shown(run: &Run<'_>, noun: &Noun, directory: &VirtualDirectory, server: &Serv
             ("InternalHostname", host(&directory.internal)),
             ("ExternalHostname", host(&directory.external)),
             ("Path", path("rpc")),
+            (
+                "IISAuthenticationMethods",
+                methods(&[
+                    ("Basic", 0, directory.basic),
+                    ("Ntlm", 2, directory.windows),
+                    ("Negotiate", 13, directory.windows),
+                ]),
+            ),
         ]);
     } else {
         said.extend([
@@ -392,10 +430,37 @@ fn shown(run: &Run<'_>, noun: &Noun, directory: &VirtualDirectory, server: &Serv
         if noun.directory == "owa" {
             said.push(("ServerName", upper()));
         } else {
-            said.push(("Path", path(noun.directory)));
+            said.extend([
+                ("Path", path(noun.directory)),
+                ("WindowsAuthentication", PsValue::Bool(directory.windows)),
+            ]);
+        }
+        // The web services' lists are recorded, and more than these.
+        if !matches!(noun.directory, "owa" | "EWS") {
+            let lets_in = [
+                ("Basic", 0, directory.basic),
+                ("WindowsIntegrated", 4, directory.windows),
+                ("OAuth", 10, true),
+            ];
+            said.extend([
+                ("InternalAuthenticationMethods", methods(&lets_in)),
+                ("ExternalAuthenticationMethods", methods(&lets_in)),
+            ]);
         }
     }
     noun.shape.object(run, own.identity.clone(), Some(&own), said)
+}
+
+/// The methods that let in: name, number, and whether it is one.
+fn methods(all: &[(&'static str, i32, bool)]) -> PsValue {
+    values::ad_list(
+        &format!("{SC}AuthenticationMethod"),
+        super::object::EXCHANGE_DIRECTORY,
+        all.iter()
+            .filter(|(_, _, lets_in)| *lets_in)
+            .map(|(name, number, _)| values::enumeration(SC, "AuthenticationMethod", *name, *number))
+            .collect(),
+    )
 }
 
 /// An absolute URL; `None`: not given or `$null`.
@@ -436,7 +501,22 @@ fn set(run: &mut Run<'_>) -> Result<(), Stop> {
         if let Some(mode) = run.text("ExtendedProtectionTokenChecking") {
             after.extended_protection = mode.to_owned();
         }
-        after.basic = run.boolean("BasicAuthentication").unwrap_or(after.basic);
+        for (names, value) in [
+            (["BasicAuthentication", "BasicAuthEnabled"], &mut after.basic),
+            (
+                ["WindowsAuthentication", "WindowsAuthEnabled"],
+                &mut after.windows,
+            ),
+        ] {
+            for name in names {
+                *value = run.boolean(name).unwrap_or(*value);
+            }
+        }
+        if let Some(methods) = run.texts("IISAuthenticationMethods") {
+            let has = |wanted: &str| methods.iter().any(|own| own.eq_ignore_ascii_case(wanted));
+            after.basic = has("Basic");
+            after.windows = has("Ntlm") || has("Negotiate");
+        }
         let identity = ad_object(run, &noun, &before).identity;
         if !run.setting(&identity)? {
             return Ok(());

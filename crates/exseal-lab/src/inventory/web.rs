@@ -274,6 +274,8 @@ impl Taking<'_> {
                 internal: text(internal),
                 external: text(external),
                 extended_protection: own.extended_protection.value().cloned(),
+                basic: None,
+                windows: None,
             });
         }
         let missing: Vec<&str> = KINDS

@@ -7,6 +7,7 @@
 
 mod backend;
 mod dialogue;
+mod entry;
 mod io;
 mod ldap;
 mod mail;

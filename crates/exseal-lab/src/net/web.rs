@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 
-use base64::Engine as _;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
@@ -13,6 +12,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt as _;
 
+use super::entry::{Entry, Said, Ways, account_of};
 use super::io::{Arrival, Door, Prefixed};
 use super::place::Key;
 use super::{Io, Shared, backend, lock};
@@ -37,8 +37,9 @@ pub(crate) async fn serve(
         return exchange(shared, key, io, leaf).await;
     }
     let clear = leaf.is_none();
+    let entry = tokio::sync::Mutex::new(Entry::new(shared, &key.server, leaf));
     answer(shared, io, |request| {
-        pages(shared, &key.server, request, back_end, clear)
+        pages(shared, &key.server, request, back_end, clear, &entry)
     })
     .await
 }
@@ -202,25 +203,19 @@ fn moved(to: &'static str) -> Page {
     page
 }
 
-/// The virtual directories: path, and the schemes a 401 offers; none: the form.
-const DIRECTORIES: [(&str, &[&str]); 8] = [
-    ("/owa", &[]),
-    ("/ecp", &[]),
-    ("/ews", &["Negotiate", "NTLM"]),
-    ("/mapi", &["Negotiate", "NTLM"]),
+/// The virtual directories: path, and the directory whose settings say who enters; none: the form.
+const DIRECTORIES: [(&str, Option<&str>); 8] = [
+    ("/owa", None),
+    ("/ecp", None),
+    ("/ews", Some("EWS")),
+    ("/mapi", Some("mapi")),
     (
         "/microsoft-server-activesync",
-        &["Basic realm=\"exseal lab, a simulation\""],
+        Some("Microsoft-Server-ActiveSync"),
     ),
-    (
-        "/autodiscover",
-        &["Negotiate", "NTLM", "Basic realm=\"exseal lab, a simulation\""],
-    ),
-    (
-        "/rpc",
-        &["Negotiate", "NTLM", "Basic realm=\"exseal lab, a simulation\""],
-    ),
-    ("/oab", &["Negotiate", "NTLM"]),
+    ("/autodiscover", Some("Autodiscover")),
+    ("/rpc", Some("Rpc")),
+    ("/oab", Some("OAB")),
 ];
 
 async fn pages(
@@ -229,9 +224,10 @@ async fn pages(
     request: Request<Incoming>,
     back_end: bool,
     clear: bool,
+    entry: &tokio::sync::Mutex<Entry>,
 ) -> Page {
     let path = request.uri().path().to_ascii_lowercase();
-    let Some((directory, schemes)) = DIRECTORIES
+    let Some((directory, settings)) = DIRECTORIES
         .iter()
         .find(|(directory, _)| {
             path.strip_prefix(directory)
@@ -265,7 +261,7 @@ async fn pages(
                     escaped(user)
                 ),
             ),
-            None => unauthorized(&["Negotiate", "NTLM"]),
+            None => unauthorized(["Negotiate", "NTLM"]),
         };
     }
     if clear {
@@ -274,28 +270,32 @@ async fn pages(
             "<h1>403.4 - Forbidden: SSL is required to view this resource.</h1>",
         );
     }
-    if schemes.is_empty() {
-        form(shared, server, request, &path).await
-    } else {
-        let user = request
-            .headers()
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .filter(|_| schemes.iter().any(|scheme| scheme.starts_with("Basic")))
-            .and_then(|value| value.strip_prefix("Basic "))
-            .and_then(|text| base64::engine::general_purpose::STANDARD.decode(text).ok())
-            .and_then(|bytes| String::from_utf8(bytes).ok())
-            .and_then(|text| {
-                let (name, password) = text.split_once(':')?;
-                known(shared, name, password)
-            });
-        match user {
-            None => unauthorized(schemes),
-            Some(user) => backend::pass_on(shared, server, request.uri().path(), &user)
-                .await
-                .unwrap_or_else(|error| html(StatusCode::SERVICE_UNAVAILABLE, &escaped(&error.to_string()))),
-        }
+    let Some(settings) = settings else {
+        return form(shared, server, request, &path).await;
+    };
+    let Some(ways) = Ways::of(shared, server, settings) else {
+        return html(
+            StatusCode::NOT_FOUND,
+            "<h1>404 - File or directory not found.</h1>",
+        );
+    };
+    let authorization = request
+        .headers()
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    // A security context goes with its connection; one request after the other.
+    let said = entry.lock().await.enter(ways, authorization);
+    let (user, token) = match said {
+        Said::As { user, token } => (user, token),
+        Said::Challenge(words) => return unauthorized(words),
+    };
+    let mut page = backend::pass_on(shared, server, request.uri().path(), &user)
+        .await
+        .unwrap_or_else(|error| html(StatusCode::SERVICE_UNAVAILABLE, &escaped(&error.to_string())));
+    if let Some(token) = token.and_then(|token| token.parse().ok()) {
+        page.headers_mut().append(WWW_AUTHENTICATE, token);
     }
+    page
 }
 
 fn health(shared: &Shared, server: &ServerName) -> Page {
@@ -315,27 +315,24 @@ fn health(shared: &Shared, server: &ServerName) -> Page {
     }
 }
 
-fn unauthorized(schemes: &[&'static str]) -> Page {
+fn unauthorized<W: AsRef<str>>(words: impl IntoIterator<Item = W>) -> Page {
     let mut page = html(
         StatusCode::UNAUTHORIZED,
         "<h1>401 - Unauthorized: Access is denied.</h1>",
     );
-    for scheme in schemes {
-        page.headers_mut()
-            .append(WWW_AUTHENTICATE, hyper::header::HeaderValue::from_static(scheme));
+    for word in words {
+        if let Ok(word) = word.as_ref().parse() {
+            page.headers_mut().append(WWW_AUTHENTICATE, word);
+        }
     }
     page
 }
 
 /// The user's name when name and password are right; `DOMAIN\name` and `name@domain` are names as well.
 fn known(shared: &Shared, name: &str, password: &str) -> Option<String> {
-    let bare = name.rsplit('\\').next().unwrap_or(name);
-    let bare = bare.split('@').next().unwrap_or(bare);
-    lock(&shared.world)
-        .users()
-        .iter()
-        .find(|user| user.name.eq_ignore_ascii_case(bare) && user.password == password)
-        .map(|user| user.name.clone())
+    account_of(shared, name)
+        .filter(|(_, own)| own == password)
+        .map(|(user, _)| user)
 }
 
 /// Forms-based authentication: the login page is the front end's own; what lies behind comes from 444.

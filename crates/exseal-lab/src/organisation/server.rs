@@ -245,6 +245,10 @@ pub struct VirtualDirectoryRecipe {
     pub external: Option<String>,
     /// Extended Protection: `None`, `Allow` or `Require`.
     pub extended_protection: Option<String>,
+    /// Whether Basic lets in; absent: as setup leaves it.
+    pub basic: Option<bool>,
+    /// Whether Negotiate and NTLM let in; absent: as setup leaves it.
+    pub windows: Option<bool>,
 }
 
 /// A site of IIS.

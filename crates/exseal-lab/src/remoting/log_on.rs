@@ -57,7 +57,8 @@ impl LogOn {
                 offers.extend(kerberos);
             }
         }
-        if (is_tls && guard.basic) || guard.basic_over_http {
+        let allowed = arrival.door == Door::Windows || commands.takes_basic(&arrival.server);
+        if ((is_tls && guard.basic) || guard.basic_over_http) && allowed {
             offers.push((None, "Basic realm=\"exseal lab, a simulation\"".to_owned()));
         }
         let (netbios_domain, dns_domain) = commands.domain();

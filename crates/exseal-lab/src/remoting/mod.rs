@@ -40,6 +40,11 @@ pub trait Commands: Send + Sync + 'static {
     /// The user of a name, in whatever case it is written, and the password; `None`: nobody of that name.
     fn account(&self, name: &str) -> Option<(String, String)>;
 
+    /// Whether the settings of a server's PowerShell directory let Basic in at Exchange's door.
+    fn takes_basic(&self, _at: &ServerName) -> bool {
+        true
+    }
+
     /// NetBIOS and DNS name of the domain.
     fn domain(&self) -> (String, String);
 }
@@ -52,7 +57,7 @@ pub struct Guard {
     /// Whether Negotiate (and with it NTLM) is offered at Exchange's door. Exchange itself offers Kerberos alone there;
     /// without a keytab this is how a lab is entered.
     pub negotiate_at_exchange: bool,
-    /// Whether Basic is offered over TLS.
+    /// Whether Basic is offered over TLS; at Exchange's door the directory's settings have to say so too.
     pub basic: bool,
     /// Whether Basic is offered over plain HTTP.
     pub basic_over_http: bool,

@@ -56,6 +56,15 @@ impl Commands for OfWorld {
             .map(|person| (person.name.clone(), person.password.clone()))
     }
 
+    fn takes_basic(&self, at: &ServerName) -> bool {
+        let world = lock(&self.0);
+        let site = world.server(at.as_str()).map_or(0, |server| server.site);
+        world
+            .directory()
+            .virtual_directories(site)
+            .any(|own| own.server == *at && own.name == "PowerShell" && own.basic)
+    }
+
     fn domain(&self) -> (String, String) {
         let dns = lock(&self.0).domain().to_owned();
         let first = dns.split('.').next().unwrap_or(&dns);

@@ -128,8 +128,10 @@ pub struct VirtualDirectory {
     pub external: Option<String>,
     /// ExtendedProtectionTokenChecking.
     pub extended_protection: String,
-    /// Basic authentication (PowerShell).
+    /// Whether a user name and a password in the clear of TLS let in.
     pub basic: bool,
+    /// Whether Negotiate and NTLM do.
+    pub windows: bool,
 }
 
 /// The Autodiscover service connection point of a server.

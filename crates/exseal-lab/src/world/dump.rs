@@ -248,6 +248,7 @@ fn object_dump(object: &Object) -> Value {
         Object::VirtualDirectory(own) => json!({
             "internal": own.internal, "external": own.external, "extendedProtection": own.extended_protection,
             "basic": own.basic,
+            "windows": own.windows,
         }),
         Object::ServicePoint(own) => json!({"uri": own.uri}),
         Object::AcceptedDomain(own) => {

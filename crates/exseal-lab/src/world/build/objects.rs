@@ -148,7 +148,14 @@ impl Builder<'_> {
                             .filter(|_| *directory != "PowerShell")
                     })
                     .unwrap_or_else(|| "None".to_owned()),
-                basic: false,
+                basic: differs.and_then(|own| own.basic).unwrap_or(matches!(
+                    *directory,
+                    "Microsoft-Server-ActiveSync" | "Autodiscover" | "Rpc"
+                )),
+                windows: differs.and_then(|own| own.windows).unwrap_or(matches!(
+                    *directory,
+                    "EWS" | "mapi" | "OAB" | "Autodiscover" | "Rpc"
+                )),
             };
             self.directory.found(
                 Key::VirtualDirectory(name.clone(), directory.to_lowercase()),
