@@ -7,7 +7,7 @@ use base64::Engine as _;
 use serde::Serialize;
 
 use crate::net::{Address, Side};
-use crate::world::World;
+use crate::world::{ServerName, World};
 
 /// The first line of every file a lab writes: nothing else is ever overwritten.
 pub const FIRST_LINE: &str = "# written by exseal lab: where a simulated organisation is";
@@ -39,6 +39,15 @@ struct Place {
     ports: BTreeMap<String, u16>,
 }
 
+/// The ports that are elsewhere than Exchange has them.
+fn moved(addresses: &[&Address]) -> BTreeMap<String, u16> {
+    addresses
+        .iter()
+        .filter(|own| own.port != own.socket.port())
+        .map(|own| (own.port.to_string(), own.socket.port()))
+        .collect()
+}
+
 /// A certificate as PEM.
 fn pem(der: &[u8]) -> String {
     let text = base64::engine::general_purpose::STANDARD.encode(der);
@@ -63,8 +72,9 @@ pub fn net_bios(domain: &str) -> String {
     domain.split('.').next().unwrap_or(domain).to_uppercase()
 }
 
-/// The file's text: the servers, the published names (they lead to the first mailbox server), the domain controller of
-/// that server's site, the simulation's roots and its first user. Nothing of it is a secret.
+/// The file's text: the servers, the published names (they lead to the balancer, or to the first mailbox server where
+/// there is no other), the domain controller of that server's site, the simulation's roots and its first user. Nothing
+/// of it is a secret. `server_places` has every server's address: one without an open port has its place, too.
 ///
 /// A server's own 127.0.0.1 is in it only where its ports are those of the server's outside address; one map of ports
 /// stands for both.
@@ -72,7 +82,11 @@ pub fn net_bios(domain: &str) -> String {
 /// # Errors
 ///
 /// The text of TOML's writer, which has no reason to refuse.
-pub fn text(world: &World, addresses: &[Address]) -> Result<String, String> {
+pub fn text(
+    world: &World,
+    addresses: &[Address],
+    server_places: &BTreeMap<ServerName, IpAddr>,
+) -> Result<String, String> {
     let mut servers = BTreeMap::new();
     let mut first = None;
     let mut site = 0;
@@ -88,7 +102,9 @@ pub fn text(world: &World, addresses: &[Address]) -> Result<String, String> {
             *place = Some(address.socket.ip());
             ports.insert(address.port, address.socket.port());
         }
-        let Some(ip) = places.0 else { continue };
+        let Some(ip) = places.0.or_else(|| server_places.get(&server.name).copied()) else {
+            continue;
+        };
         let agree = inside.iter().all(|(port, to)| outside.get(port) == Some(to));
         let place = Place {
             address: ip,
@@ -109,7 +125,15 @@ pub fn text(world: &World, addresses: &[Address]) -> Result<String, String> {
         servers.insert(server.fqdn.to_lowercase(), place);
     }
     let mut names = BTreeMap::new();
-    if let (Some(namespace), Some(place)) = (world.namespace(), first) {
+    let in_front = world.balancer().and_then(|name| {
+        let own: Vec<&Address> = addresses.iter().filter(|own| own.server == name).collect();
+        Some(Place {
+            address: server_places.get(&name).copied()?,
+            own_loopback: None,
+            ports: moved(&own),
+        })
+    });
+    if let (Some(namespace), Some(place)) = (world.namespace(), in_front.or(first)) {
         let domain = namespace.split_once('.').map_or(namespace, |(_, domain)| domain);
         for name in [
             namespace.to_lowercase(),
@@ -132,11 +156,7 @@ pub fn text(world: &World, addresses: &[Address]) -> Result<String, String> {
         let place = Place {
             address: ip,
             own_loopback: None,
-            ports: own
-                .iter()
-                .filter(|own| own.port != own.socket.port())
-                .map(|own| (own.port.to_string(), own.socket.port()))
-                .collect(),
+            ports: moved(&own),
         };
         if controller.site == site {
             let host = controller.fqdn.to_lowercase();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use exseal_lab::net::{Limits, Options, Running, Side, StartError, WORDS};
 use exseal_lab::organisation::Organisation;
-use exseal_lab::world::{Listener, ServerName, SmtpVerb, World};
+use exseal_lab::world::{Fault, Listener, ServerName, SmtpVerb, World};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -351,4 +351,71 @@ async fn a_lab_refuses_to_listen_beyond_loopback_unless_told() {
 
     assert!(matches!(refused, StartError::BeyondLoopback { .. }), "{refused}");
     assert!(matches!(error, StartError::Listen { .. }), "{error}");
+}
+
+/// Which server answers for a healthcheck page over plain HTTP; empty: none.
+async fn answers_for(socket: std::net::SocketAddr) -> String {
+    let Ok(mut stream) = TcpStream::connect(socket).await else {
+        return String::new();
+    };
+    let request = "GET /owa/healthcheck.htm HTTP/1.1\r\nHost: mail.contoso.com\r\nConnection: close\r\n\r\n";
+    if stream.write_all(request.as_bytes()).await.is_err() {
+        return String::new();
+    }
+    let mut page = String::new();
+    let _ = stream.read_to_string(&mut page).await;
+    page.rsplit("<br/>").next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn the_name_in_front_leads_to_every_server_that_takes_clients() {
+    let organisation = exseal_lab::presets::get("healthy-dag")
+        .expect("the preset")
+        .expect("it reads");
+    let now = "2026-11-24T09:00:00Z".parse().expect("a time");
+    let world = Arc::new(Mutex::new(World::new(&organisation, now, 1).expect("a world")));
+    let lab = start(&world);
+    let in_front = lab
+        .address("mail.contoso.com", Side::Outside, 80)
+        .expect("the balancer");
+    assert!(lab.address("mail.contoso.com", Side::Outside, 444).is_none());
+    let round = || async {
+        let mut found = std::collections::BTreeSet::new();
+        for _ in 0..3 {
+            found.insert(answers_for(in_front).await);
+        }
+        found.into_iter().collect::<Vec<_>>()
+    };
+    let all = ["EX1.CONTOSO.LAB", "EX2.CONTOSO.LAB", "EX3.CONTOSO.LAB"];
+
+    assert_eq!(round().await, all);
+    held(&world)
+        .server_mut(&ServerName::new("EX1"))
+        .expect("EX1")
+        .components
+        .insert("ServerWideOffline".to_owned(), "Inactive".to_owned());
+    assert_eq!(round().await, all[1..]);
+    held(&world).fault(Fault::parse("unreachable server=EX2").expect("a fault"));
+    lab.refresh().expect("the ports");
+    assert_eq!(round().await, all[2..]);
+
+    // The file leads the names to the balancer, and has the server nobody reaches.
+    let text = {
+        let addresses = lab.addresses();
+        exseal_lab::connect_file::text(&held(&world), &addresses, &lab.places()).expect("a file")
+    };
+    let file: toml::Table = toml::from_str(&text).expect("TOML");
+    for name in ["mail.contoso.com", "autodiscover.contoso.com"] {
+        let place = &file["names"][name];
+        assert_eq!(
+            place["address"].as_str(),
+            Some(in_front.ip().to_string().as_str())
+        );
+        assert_eq!(place["ports"]["80"].as_integer(), Some(in_front.port().into()));
+    }
+    let shut = &file["servers"]["ex2.contoso.lab"];
+    assert!(
+        shut["address"].as_str().is_some() && shut.get("ports").is_none(),
+        "{shut}"
+    );
 }

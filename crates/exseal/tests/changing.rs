@@ -52,7 +52,7 @@ impl Lab {
         };
         let running = Running::start(Arc::clone(&world), options).unwrap();
         let addresses = running.addresses();
-        let text = connect_file::text(&world.lock().unwrap(), &addresses).unwrap();
+        let text = connect_file::text(&world.lock().unwrap(), &addresses, &running.places()).unwrap();
         let (user, password) = {
             let world = world.lock().unwrap();
             let admin = &world.users()[0];

@@ -6,6 +6,7 @@
 //! the next look of the keeper (a fraction of a second), or at once after [`Running::refresh`].
 
 mod backend;
+mod balancer;
 mod dialogue;
 mod entry;
 mod io;
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     sink: Mutex<std::collections::VecDeque<(ServerName, Message)>>,
     remoting: Option<Arc<dyn Remoting>>,
     keytab: Option<Arc<exseal_gss::Keytab>>,
+    /// Which server has the balancer's next connection.
+    turn: std::sync::atomic::AtomicUsize,
 }
 
 impl std::fmt::Debug for Shared {
@@ -93,6 +96,7 @@ impl Running {
             sink: Mutex::default(),
             remoting: options.remoting,
             keytab: options.keytab,
+            turn: std::sync::atomic::AtomicUsize::new(0),
         });
         if let Err(error) = shared.reconcile() {
             shared.close();
@@ -116,6 +120,17 @@ impl Running {
                 port: key.port,
                 socket: *socket,
             })
+            .collect()
+    }
+
+    /// The address every server has for others, whether a port of it is open or none.
+    #[must_use]
+    pub fn places(&self) -> BTreeMap<ServerName, std::net::IpAddr> {
+        self.shared
+            .places
+            .iter()
+            .filter(|((_, side), _)| *side == Side::Outside)
+            .map(|((name, _), address)| (name.clone(), *address))
             .collect()
     }
 
@@ -286,6 +301,9 @@ impl Shared {
                 .reachable
                 .then_some(Kind::Ldap { tls: key.port == 636 });
         }
+        if world.balancer().as_ref() == Some(&key.server) {
+            return Some(Kind::Balancer);
+        }
         let server = world.server(key.server.as_str())?;
         world
             .open_ports(&key.server)
@@ -355,6 +373,7 @@ async fn serve(shared: &Arc<Shared>, key: &Key, kind: Kind, tcp: TcpStream) -> s
         sni,
     };
     match kind {
+        Kind::Balancer => balancer::serve(shared, key, io).await,
         Kind::Web { back_end, tls: true } => {
             let (io, leaf) = tls::accept(shared, key, io, web).await?;
             web::serve(shared, key, io, Some(leaf), back_end).await

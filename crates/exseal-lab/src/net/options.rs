@@ -182,7 +182,8 @@ impl Options {
             .into_iter()
             .flat_map(|side| servers.iter().map(move |name| (side, (*name).clone())))
             // Behind all others, so that servers' addresses do not depend on how many sites there are.
-            .chain(controllers.map(|own| (Side::Outside, own.name.clone())));
+            .chain(controllers.map(|own| (Side::Outside, own.name.clone())))
+            .chain(world.balancer().map(|name| (Side::Outside, name)));
         for (count, (side, name)) in all.enumerate() {
             let address = match self.first {
                 _ if self.one_address => self.first,

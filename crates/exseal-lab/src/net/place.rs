@@ -53,6 +53,8 @@ pub(crate) enum Kind {
     WinRm {
         tls: bool,
     },
+    /// The name in front of the servers.
+    Balancer,
     /// A domain controller.
     Ldap {
         tls: bool,

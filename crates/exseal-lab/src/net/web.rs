@@ -17,7 +17,7 @@ use super::io::{Arrival, Door, Prefixed};
 use super::place::Key;
 use super::{Io, Shared, backend, lock};
 use crate::call::Endpoint;
-use crate::world::{FrontEnd, ServerName, SessionRefusal};
+use crate::world::{FrontEnd, Server, ServerName, SessionRefusal};
 
 type Page = Response<Full<Bytes>>;
 
@@ -303,16 +303,20 @@ fn health(shared: &Shared, server: &ServerName) -> Page {
     let Some(server) = world.server(server.as_str()) else {
         return plain(StatusCode::SERVICE_UNAVAILABLE, "");
     };
-    let active = server
-        .components
-        .get("ServerWideOffline")
-        .is_none_or(|state| state == "Active");
-    if active {
+    if is_healthy(server) {
         let text = format!("200 OK<br/>{}", server.fqdn.to_uppercase());
         typed(StatusCode::OK, "text/html", text)
     } else {
         plain(StatusCode::SERVICE_UNAVAILABLE, "")
     }
+}
+
+/// Whether a server's healthcheck pages say that it takes clients.
+pub(super) fn is_healthy(server: &Server) -> bool {
+    server
+        .components
+        .get("ServerWideOffline")
+        .is_none_or(|state| state == "Active")
 }
 
 fn unauthorized<W: AsRef<str>>(words: impl IntoIterator<Item = W>) -> Page {

@@ -129,7 +129,23 @@ pub enum SessionRefusal {
     WinRmStopped,
 }
 
+/// The ports a balancer in front of mailbox servers takes.
+const BALANCED: [u16; 8] = [25, 80, 110, 143, 443, 587, 993, 995];
+
 impl World {
+    /// The name in front of the servers, where there are servers enough for a balancer: at least two.
+    #[must_use]
+    pub fn balancer(&self) -> Option<ServerName> {
+        let name = self.namespace.as_ref()?;
+        (self.balanced().nth(1).is_some()).then(|| ServerName::new(&name.to_lowercase()))
+    }
+
+    /// The servers behind it.
+    pub(crate) fn balanced(&self) -> impl Iterator<Item = &Server> {
+        self.servers
+            .values()
+            .filter(|server| server.role == Role::Mailbox && server.version >= Version::V2013)
+    }
     /// The certificate a listener presents at this moment; `None`: the handshake fails, or the verb is not offered.
     ///
     /// http.sys: a named entry for the SNI, then the exact address, then `[::]`, then `0.0.0.0`. SMTP, POP and IMAP by
@@ -328,6 +344,14 @@ impl World {
     /// The ports a server listens on at this moment, ascending.
     #[must_use]
     pub fn open_ports(&self, at: &ServerName) -> Vec<u16> {
+        if self.balancer().as_ref() == Some(at) {
+            let open: std::collections::BTreeSet<u16> = self
+                .balanced()
+                .flat_map(|server| self.open_ports(&server.name))
+                .filter(|port| BALANCED.contains(port))
+                .collect();
+            return open.into_iter().collect();
+        }
         if let Some(controller) = self.controller(at) {
             return if controller.reachable {
                 vec![389, 636]

@@ -148,7 +148,7 @@ async fn stay(
     let addresses = lab.addresses();
     let started = {
         let held = world.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = connect_file::text(&held, &addresses).map_err(|error| {
+        let text = connect_file::text(&held, &addresses, &lab.places()).map_err(|error| {
             CommandError::fixable(format!("cannot write {}: {error}", connect_file.display()))
         })?;
         ours(connect_file)?;

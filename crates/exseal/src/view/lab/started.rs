@@ -29,7 +29,7 @@ pub(crate) struct Started {
     now: String,
     /// What is wrong in it, when it is a story.
     story: Option<String>,
-    /// The published name that leads to the first mailbox server.
+    /// The published name that leads to the balancer in front of the mailbox servers, or to the only one.
     namespace: Option<String>,
     /// Its servers.
     servers: Vec<LabServer>,
