@@ -29,6 +29,7 @@ mod probe_peers;
 mod readme;
 mod replay;
 mod sample;
+mod scenarios;
 mod schema;
 mod setup;
 mod truth;
@@ -74,6 +75,8 @@ enum Command {
     Readme(readme::ReadmeArgs),
     /// Write the sample organisation in examples/ anew
     Sample(sample::SampleArgs),
+    /// Show a story of scenarios/ in the lab, command by command
+    Play(scenarios::PlayArgs),
     /// Look at the report in headless Chromium, judged by axe-core
     Page(page::PageArgs),
     /// Write the JSON schemas in docs/schema anew
@@ -126,6 +129,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Readme(args) => readme::run(&args),
         Command::Sample(args) => sample::run(&args),
+        Command::Play(args) => scenarios::play(&args),
         Command::Page(args) => page::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Edges(args) => edges::run(&args),

@@ -8,7 +8,7 @@ use super::{Passed, Step};
 use crate::{
     Failure, Result, auth_decisions, collector, coverage, directory, discover, edges, facts, fuzz, helper,
     kerberos, lab_directory, lab_live, lab_remoting, lab_stories, lab_wire, map, page, powershell,
-    probe_peers, readme, replay, sample, schema, setup, workspace,
+    probe_peers, readme, replay, sample, scenarios, schema, setup, workspace,
 };
 
 /// All steps. A new check is one line here and, where it is long, one file of this crate.
@@ -114,6 +114,11 @@ pub(super) const STEPS: &[Step] = &[
         "lab-live",
         "a live look at every organisation of the lab: what is broken is found",
         lived,
+    ),
+    step(
+        "scenarios",
+        "broken organisations are found, planned, mended, proven and taken back; the program killed behind each line of its journal",
+        mended,
     ),
     step("fuzz", "each fuzz target for ten seconds", fuzz),
     step("deny", "licences, bans and sources of dependencies", deny),
@@ -462,4 +467,8 @@ mod tests {
             "9 tests run: 9 passed, 0 skipped"
         );
     }
+}
+
+fn mended() -> Result<Passed> {
+    scenarios::check().map(Passed::from)
 }
