@@ -14,10 +14,14 @@ import sys
 import time
 from pathlib import Path
 
+import of_lab
+
 HERE = Path(__file__).resolve().parent
 REALM, HOST = "CONTOSO.LAB", "dc1.contoso.lab"
 USER, PASSWORD = "svc-certmgr", "Svc-Passw0rd!1"
 NOW = "2026-11-24T09:00:00Z"
+# Servers of the organisations that the lab and Samba are both given.
+SAME = (3, 200)
 failures = []
 
 
@@ -88,9 +92,9 @@ def provision(lab):
     run("samba-tool", "domain", "exportkeytab", str(lab / "svc.keytab"), f"--principal={USER}@{REALM}", *settings)
 
 
-def modify(lab, ldif, schema=False):
+def modify(lab, ldif, schema=False, dc="dc"):
     """Writes into the database itself: a tenth of the time it takes through LDAP."""
-    command = ["ldbmodify", "-H", f"{lab}/dc/private/sam.ldb", f"--configfile={lab}/dc/etc/smb.conf"]
+    command = ["ldbmodify", "-H", f"{lab}/{dc}/private/sam.ldb", f"--configfile={lab}/{dc}/etc/smb.conf"]
     if schema:
         command.append("--option=dsdb:schema update allowed=true")
     run(*command, str(ldif))
@@ -105,13 +109,13 @@ def tree(lab, first, last):
 class Samba:
     """The daemon, from its start until the end of the block."""
 
-    def __init__(self, lab):
-        self.lab = lab
+    def __init__(self, lab, dc="dc"):
+        self.lab, self.dc = lab, dc
 
     def __enter__(self):
         log = open(self.lab / "samba.log", "w")
         self.process = subprocess.Popen(
-            ["samba", "-i", "--debug-stdout", "-s", f"{self.lab}/dc/etc/smb.conf"],
+            ["samba", "-i", "--debug-stdout", "-s", f"{self.lab}/{self.dc}/etc/smb.conf"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )
         for _ in range(400):
@@ -150,6 +154,36 @@ def discover(program, lab, *arguments, password=None, roots="ca", log=None, **en
     return subprocess.run(
         command, input=password or "", capture_output=True, text=True, timeout=120, env={**os.environ, **environment}
     )
+
+
+def copied(lab, name):
+    """Another domain as this one is now."""
+    run("cp", "-a", str(lab / "dc"), str(lab / name))
+    conf = lab / name / "etc/smb.conf"
+    conf.write_text(conf.read_text().replace(f"{lab}/dc", f"{lab}/{name}"))
+
+
+def same_tree(lab, program, servers):
+    """The lab's own domain controller, and Samba with the lab's objects: one inventory."""
+    name = f"of-lab-{servers}"
+    with of_lab.Lab(program, lab / f"lab-{servers}", servers) as simulated:
+        ldif, objects = simulated.ldif()
+        command = [program, "discover", "--live", "--channel", "directory", "--json", "--now", NOW, "--connect", str(simulated.connect), "--password-stdin"]
+        begun = time.monotonic()
+        result = subprocess.run(command, input="Simulated-1\n", capture_output=True, text=True, timeout=180)
+        took = time.monotonic() - begun
+    own = seen(f"the lab of {servers} servers", result)
+    (lab / f"ldif/{name}.ldif").write_text(ldif)
+    modify(lab, lab / f"ldif/{name}.ldif", dc=name)
+    with Samba(lab, name):
+        who = ("--user", f"{USER}@contoso.lab")
+        other = seen(f"Samba with the lab's tree of {servers}", discover(program, lab, "--directory", f"ldaps://{HOST}", *who, password=PASSWORD))
+    if own is None or other is None:
+        return ""
+    if len(own["servers"]) != servers:
+        failures.append(f"the lab of {servers} servers shows {len(own['servers'])}")
+    failures.extend(f"{servers} servers{words}" for words in of_lab.different(of_lab.anonymous(own), of_lab.anonymous(other))[:20])
+    return f"the lab's {objects} objects of {servers} servers in {took:.1f} s and the same in Samba"
 
 
 def value(observed):
@@ -233,6 +267,8 @@ def main():
     began = time.monotonic()
     files(lab)
     provision(lab)
+    for servers in SAME:
+        copied(lab, f"of-lab-{servers}")
     expected = tree(lab, 1, 3)
     by_password = ("--user", f"{USER}@contoso.lab")
     with Samba(lab):
@@ -283,6 +319,7 @@ def main():
             objects = sum(len(server["receive"]) + len(server["directories"]) for server in expected["servers"].values())
             print(f"3 servers by 6 ways; 200 servers, {objects} connectors and directories in {took:.1f} s "
                   f"(lab up after {small:.0f} s, {time.monotonic() - began:.0f} s in all)")
+    print("; ".join(same_tree(lab, plain, servers) for servers in SAME))
 
 
 main()

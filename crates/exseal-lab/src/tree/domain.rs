@@ -52,6 +52,11 @@ fn people(maker: &mut Maker<'_>, users: &str, groups: &str) {
             .put("memberOf", of);
         maker.add(draft);
     }
+    // Whom the partner application of Exchange Online acts as.
+    let account = maker
+        .object("Exchange Online-ApplicationAccount", users, "user")
+        .number("userAccountControl", 514);
+    maker.add(account);
     let domain = maker.names.domain.clone();
     for group in named {
         let members: Vec<String> = if group.eq_ignore_ascii_case("Exchange Servers")

@@ -240,6 +240,18 @@ const CLASSES: &[ObjectClass] = &[
         "Protocol-Cfg-Shared-Server",
     ),
     class(
+        &["top", "container", "msExchProtocolCfgHTTPContainer"],
+        "ms-Exch-Protocol-Cfg-HTTP-Container",
+    ),
+    class(
+        &["top", "container", "msExchProtocolCfgPOPContainer"],
+        "ms-Exch-Protocol-Cfg-POP-Container",
+    ),
+    class(
+        &["top", "container", "msExchProtocolCfgIMAPContainer"],
+        "ms-Exch-Protocol-Cfg-IMAP-Container",
+    ),
+    class(
         &["top", "protocolCfg", "protocolCfgPOP", "protocolCfgPOPServer"],
         "Protocol-Cfg-POP-Server",
     ),

@@ -162,11 +162,25 @@ fn credentials(maker: &Maker<'_>, server: &Server) -> Vec<String> {
 
 fn client_protocols(maker: &mut Maker<'_>, server: &Server, protocols: &str) {
     let world = maker.world;
-    for (container, protocol, class, implicit, plain) in [
-        ("POP3", ClientProtocol::Pop, "protocolCfgPOPServer", 995, 110),
-        ("IMAP4", ClientProtocol::Imap, "protocolCfgIMAPServer", 993, 143),
+    for (container, class_of_container, protocol, class, implicit, plain) in [
+        (
+            "POP3",
+            "msExchProtocolCfgPOPContainer",
+            ClientProtocol::Pop,
+            "protocolCfgPOPServer",
+            995,
+            110,
+        ),
+        (
+            "IMAP4",
+            "msExchProtocolCfgIMAPContainer",
+            ClientProtocol::Imap,
+            "protocolCfgIMAPServer",
+            993,
+            143,
+        ),
     ] {
-        let place = maker.container(container, protocols, "msExchContainer");
+        let place = maker.container(container, protocols, class_of_container);
         let Some(settings) = world.directory().protocol(maker.site, &server.name, protocol) else {
             continue;
         };
@@ -213,7 +227,7 @@ fn class(directory: &str) -> &'static str {
 }
 
 fn directories(maker: &mut Maker<'_>, server: &Server, protocols: &str) {
-    let place = maker.container("HTTP", protocols, "msExchContainer");
+    let place = maker.container("HTTP", protocols, "msExchProtocolCfgHTTPContainer");
     let world = maker.world;
     let own = world
         .directory()
