@@ -93,6 +93,18 @@ pub trait SecurityContext: Send {
     /// trusted either: the context is finished.
     fn open(&mut self, header: &[u8], data: &[u8]) -> Result<Vec<u8>, GssError>;
 
+    /// Opens one message as `GSS_Wrap` has it, in one piece: NTLM's signature and data; a token of RFC 4121 4.2.4, rotated in
+    /// whatever way, sealed or, with a Kerberos acceptor, signed only.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    fn open_token(&mut self, token: &[u8]) -> Result<Vec<u8>, GssError> {
+        let (header, data) = token
+            .split_at_checked(16)
+            .ok_or_else(|| GssError::Message("expected a signature of 16 bytes, found less".to_owned()))?;
+        self.open(header, data)
+    }
+
     /// What both sides agreed to do with messages; only an NTLM acceptor knows anything but [`Protection::Sealed`]. WinRM
     /// seals whatever was agreed.
     fn protection(&self) -> Protection {

@@ -472,6 +472,13 @@ impl SecurityContext for Acceptor {
         }
     }
 
+    fn open_token(&mut self, token: &[u8]) -> Result<Vec<u8>, GssError> {
+        match &mut self.inner {
+            Some(inner) if self.done => inner.open_token(token),
+            _ => Err(GssError::NOT_ESTABLISHED),
+        }
+    }
+
     fn protection(&self) -> Protection {
         self.inner
             .as_ref()

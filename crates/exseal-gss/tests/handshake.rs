@@ -77,6 +77,9 @@ fn both_schemes_end_in_a_session_that_carries_messages_both_ways() {
                 assert_eq!(sealed.data.len(), size);
                 assert!(size < 2 || sealed.data != plain, "it must not be readable");
                 assert_eq!(server.open(&sealed.header, &sealed.data).unwrap(), plain);
+                let sealed = client.seal(&plain).unwrap();
+                let token = [sealed.header, sealed.data].concat();
+                assert_eq!(server.open_token(&token).unwrap(), plain);
                 let sealed = server.seal(&plain).unwrap();
                 assert_eq!(client.open(&sealed.header, &sealed.data).unwrap(), plain);
             }
