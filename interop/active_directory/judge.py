@@ -163,21 +163,34 @@ def copied(lab, name):
     conf.write_text(conf.read_text().replace(f"{lab}/dc", f"{lab}/{name}"))
 
 
-def same_tree(lab, program, servers):
-    """The lab's own domain controller, and Samba with the lab's objects: one inventory."""
+def same_tree(lab, program, kerberos, servers):
+    """The lab's own domain controller, and Samba with the lab's objects: one inventory. Samba's key distribution centre lets
+    its user log on to the lab with a ticket, too."""
     name = f"of-lab-{servers}"
-    with of_lab.Lab(program, lab / f"lab-{servers}", servers) as simulated:
+    keytab = lab / f"{name}.keytab"
+    run("samba-tool", "domain", "exportkeytab", str(keytab), f"--principal=ldap/{HOST}", "-s", f"{lab}/{name}/etc/smb.conf")
+    with of_lab.Lab(program, lab / f"lab-{servers}", servers, USER, keytab) as simulated:
+        def look(with_what, connect, *more, password=""):
+            command = [with_what, "discover", "--live", "--channel", "directory", "--json", "--now", NOW, "--connect", str(connect), *more]
+            return subprocess.run(command, input=password, capture_output=True, text=True, timeout=180)
+
         ldif, objects = simulated.ldif()
-        command = [program, "discover", "--live", "--channel", "directory", "--json", "--now", NOW, "--connect", str(simulated.connect), "--password-stdin"]
         begun = time.monotonic()
-        result = subprocess.run(command, input="Simulated-1\n", capture_output=True, text=True, timeout=180)
+        own = seen(f"the lab of {servers} servers", look(program, simulated.connect, "--password-stdin", password="Simulated-1\n"))
         took = time.monotonic() - begun
-    own = seen(f"the lab of {servers} servers", result)
-    (lab / f"ldif/{name}.ldif").write_text(ldif)
-    modify(lab, lab / f"ldif/{name}.ldif", dc=name)
-    with Samba(lab, name):
-        who = ("--user", f"{USER}@contoso.lab")
-        other = seen(f"Samba with the lab's tree of {servers}", discover(program, lab, "--directory", f"ldaps://{HOST}", *who, password=PASSWORD))
+        (lab / f"ldif/{name}.ldif").write_text(ldif)
+        modify(lab, lab / f"ldif/{name}.ldif", dc=name)
+        with Samba(lab, name):
+            who = ("--user", f"{USER}@contoso.lab")
+            other = seen(f"Samba with the lab's tree of {servers}", discover(program, lab, "--directory", f"ldaps://{HOST}", *who, password=PASSWORD))
+            # Nobody is named, so that the ticket speaks.
+            nameless = simulated.folder / "nameless.toml"
+            nameless.write_text(re.sub(r"(?m)^user = .*$", "", simulated.connect.read_text()))
+            subprocess.run(["kinit", USER], input=PASSWORD + "\n", text=True, check=True, capture_output=True)
+            for what, url in (("sealed", f"ldap://{HOST}"), ("over LDAPS", f"ldaps://{HOST}")):
+                ticket = seen(f"the lab by a ticket, {what}", look(kerberos, nameless, "--directory", url))
+                if ticket is not None and without_addresses(ticket) != without_addresses(own):
+                    failures.append(f"the lab by a ticket, {what}: another inventory than by a password")
     if own is None or other is None:
         return ""
     if len(own["servers"]) != servers:
@@ -319,7 +332,7 @@ def main():
             objects = sum(len(server["receive"]) + len(server["directories"]) for server in expected["servers"].values())
             print(f"3 servers by 6 ways; 200 servers, {objects} connectors and directories in {took:.1f} s "
                   f"(lab up after {small:.0f} s, {time.monotonic() - began:.0f} s in all)")
-    print("; ".join(same_tree(lab, plain, servers) for servers in SAME))
+    print("; ".join(same_tree(lab, plain, kerberos, servers) for servers in SAME))
 
 
 main()

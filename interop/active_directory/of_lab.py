@@ -133,17 +133,18 @@ def organisation(servers):
 class Lab:
     """A lab that runs, until the end of the block."""
 
-    def __init__(self, exseal, folder, servers):
-        self.exseal, self.folder = exseal, folder
+    def __init__(self, exseal, folder, servers, user, keytab):
+        self.exseal, self.folder, self.keytab = exseal, folder, keytab
         folder.mkdir(parents=True)
-        (folder / "organisation.toml").write_text(organisation(servers))
+        (folder / "organisation.toml").write_text(organisation(servers) + f'\n[[user]]\nname = "{user}"\n')
+        self.user = user
 
     def __enter__(self):
         # Each port is a file.
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         self.connect = self.folder / "connect.toml"
-        command = [self.exseal, "lab", "run", str(self.folder / "organisation.toml"), "--now", NOW, "--until-stdin-closes", "--json", "--connect-file", str(self.connect)]
+        command = [self.exseal, "lab", "run", str(self.folder / "organisation.toml"), "--now", NOW, "--until-stdin-closes", "--json", "--connect-file", str(self.connect), "--keytab", str(self.keytab)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                         env={**os.environ, "EXSEAL_LABS": str(self.folder / "labs")})
         said = ""
@@ -168,7 +169,7 @@ class Lab:
 
     def ldif(self):
         """The objects of Exchange, as a change that adds them; how many there are."""
-        command = ["ldapsearch", "-LLL", "-o", "ldif-wrap=no", "-x", "-H", self.url, "-D", "admin@contoso.lab", "-w", "Simulated-1",
+        command = ["ldapsearch", "-LLL", "-o", "ldif-wrap=no", "-x", "-H", self.url, "-D", f"{self.user}@contoso.lab", "-w", "Simulated-1",
                    "-E", "pr=500/noprompt", "-b", CONTAINER, "(objectClass=*)", "*"]
         found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
         entries = []

@@ -27,6 +27,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
+pub use exseal_gss::Keytab;
 pub use io::{Arrival, Door, Io, Remoting};
 pub use options::{Limits, Options, Ports, StartError, WORDS};
 pub use place::{Address, Side};

@@ -8,7 +8,8 @@ use exseal_gss::{
 };
 use ldap3_proto::proto::{LdapResult, LdapResultCode};
 
-use super::answer;
+use super::wire::Layer;
+use super::{answer, cover};
 use crate::connect_file::net_bios;
 use crate::net::place::Key;
 use crate::net::{Shared, lock};
@@ -38,7 +39,24 @@ impl Accounts for People {
 pub(super) struct Steps {
     context: Box<dyn SecurityContext>,
     scheme: Scheme,
+    stage: Stage,
 }
+
+/// Where it is; beyond the context's own tokens there is more in GSSAPI alone.
+enum Stage {
+    Context,
+    /// The client waits for the layers that are offered.
+    Offer,
+    /// The client says which it takes.
+    Choice {
+        user: String,
+        layers: u8,
+    },
+}
+
+/// Bits of GSSAPI's layers (RFC 4752 3.3). Signing alone is not offered: Kerberos seals here.
+const NO_LAYER: u8 = 1;
+const SEALS: u8 = 4;
 
 /// What came of a step.
 pub(super) enum Stepped {
@@ -48,7 +66,7 @@ pub(super) enum Stepped {
     Established {
         user: String,
         token: Option<Vec<u8>>,
-        layer: Option<Box<dyn SecurityContext>>,
+        layer: Option<Layer>,
     },
     /// Nobody is.
     Refused(LdapResult),
@@ -77,7 +95,11 @@ impl Steps {
             binding_required: false,
         };
         match acceptor(scheme, with) {
-            Ok(context) => Ok(Self { context, scheme }),
+            Ok(context) => Ok(Self {
+                context,
+                scheme,
+                stage: Stage::Context,
+            }),
             Err(_) => Err(answer::no_such_method()),
         }
     }
@@ -88,6 +110,11 @@ impl Steps {
 
     /// Takes a client's token; what comes back beside the outcome goes on.
     pub(super) fn step(mut self, shared: &Shared, token: &[u8], is_tls: bool) -> (Stepped, Option<Self>) {
+        match self.stage {
+            Stage::Context => {}
+            Stage::Offer => return self.offer(shared, is_tls),
+            Stage::Choice { user, layers } => return choice(self.context, user, layers, token),
+        }
         let stepped = match self.context.step(Some(token)) {
             Ok(stepped) => stepped,
             Err(error) => {
@@ -104,18 +131,14 @@ impl Steps {
         if !stepped.established {
             return (Stepped::More(stepped.token.unwrap_or_default()), Some(self));
         }
+        if self.scheme == Scheme::Kerberos {
+            // GSSAPI goes on with the layer (RFC 4752 3.1).
+            self.stage = Stage::Offer;
+            return (Stepped::More(stepped.token.unwrap_or_default()), Some(self));
+        }
         // Not before: whoever proves an account looks into the world.
         let world = lock(&shared.world);
-        let user = self.context.peer().and_then(|peer| {
-            let bare = peer.rsplit('\\').next().unwrap_or(peer);
-            let bare = bare.split('@').next().unwrap_or(bare);
-            let own = world
-                .users()
-                .iter()
-                .find(|own| own.name.eq_ignore_ascii_case(bare));
-            own.map(|own| own.name.clone())
-        });
-        let Some(user) = user else {
+        let Some(user) = self.user(&world) else {
             return (Stepped::Refused(answer::log_on_failed("525")), None);
         };
         let protection = self.context.protection();
@@ -130,10 +153,81 @@ impl Steps {
         let established = Stepped::Established {
             user,
             token: stepped.token,
-            layer: is_protected.then_some(self.context),
+            layer: is_protected.then_some(Layer {
+                context: self.context,
+                most: usize::MAX,
+            }),
         };
         (established, None)
     }
+
+    /// Who the context proved, as the lab calls them.
+    fn user(&self, world: &World) -> Option<String> {
+        let peer = self.context.peer()?;
+        let bare = peer.rsplit('\\').next().unwrap_or(peer);
+        let bare = bare.split('@').next().unwrap_or(bare);
+        let own = world
+            .users()
+            .iter()
+            .find(|own| own.name.eq_ignore_ascii_case(bare))?;
+        Some(own.name.clone())
+    }
+
+    /// Says which layers there are: seals, or none; within TLS none.
+    fn offer(mut self, shared: &Shared, is_tls: bool) -> (Stepped, Option<Self>) {
+        let world = lock(&shared.world);
+        let Some(user) = self.user(&world) else {
+            return (Stepped::Refused(answer::log_on_failed("525")), None);
+        };
+        let layers = match (is_tls, world.directory_limits.require_signing) {
+            (true, _) => NO_LAYER,
+            (false, true) => SEALS,
+            (false, false) => NO_LAYER | SEALS,
+        };
+        let [_, most @ ..] = u32::try_from(shared.limits.message)
+            .unwrap_or(u32::MAX)
+            .min(0xFF_FFFF)
+            .to_be_bytes();
+        let offer = [&[layers][..], &most].concat();
+        match cover::cover(self.context.as_mut(), &offer) {
+            Ok(token) => {
+                self.stage = Stage::Choice { user, layers };
+                (Stepped::More(token), Some(self))
+            }
+            Err(error) => {
+                tracing::debug!(%error, "A log-on is refused");
+                (Stepped::Refused(answer::log_on_failed("52e")), None)
+            }
+        }
+    }
+}
+
+/// Takes the client's choice among the layers that were offered.
+fn choice(
+    mut context: Box<dyn SecurityContext>,
+    user: String,
+    layers: u8,
+    token: &[u8],
+) -> (Stepped, Option<Steps>) {
+    // A layer, and so many bytes a buffer in three more.
+    let said = cover::open(context.as_mut(), token)
+        .inspect_err(|error| tracing::debug!(%error, "A log-on is refused"))
+        .ok()
+        .and_then(|opened| opened.first_chunk::<4>().copied())
+        .filter(|[chosen, ..]| chosen.count_ones() == 1 && chosen & layers != 0);
+    let Some([chosen, most @ ..]) = said else {
+        return (Stepped::Refused(answer::log_on_failed("52e")), None);
+    };
+    let most = most
+        .iter()
+        .fold(0_usize, |most, byte| (most << 8) | usize::from(*byte));
+    tracing::debug!(user, chosen, "Log on");
+    let established = Stepped::Established {
+        user,
+        token: None,
+        layer: (chosen == SEALS).then_some(Layer { context, most }),
+    };
+    (established, None)
 }
 
 /// The code of a result, as Sicily's answers carry it.

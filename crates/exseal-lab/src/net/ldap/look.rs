@@ -109,7 +109,7 @@ pub(super) async fn search(
     shared: &Arc<Shared>,
     controller: &ServerName,
     is_logged_on: bool,
-    mechanisms: &'static [&'static str],
+    mechanisms: &[&str],
     request: LdapSearchRequest,
     controls: &[LdapControl],
     pages: &mut Pages,

@@ -13,7 +13,7 @@ mod wire;
 use std::io;
 use std::sync::Arc;
 
-use exseal_gss::{Scheme, SecurityContext};
+use exseal_gss::Scheme;
 use ldap3_proto::LdapMsg;
 use ldap3_proto::proto::{
     LdapBindCred, LdapBindRequest, LdapBindResponse, LdapCompareRequest, LdapExtendedRequest,
@@ -27,10 +27,18 @@ use crate::tree::{self, Base, EXTENSIONS, Tree};
 use crate::world::Listener;
 use log_on::{Stepped, Steps};
 use look::Pages;
-use wire::{Sicily, Taken, Wire};
+use wire::{Layer, Sicily, Taken, Wire};
 
-/// Ways to log on beside the simple one.
-const MECHANISMS: &[&str] = &["GSS-SPNEGO"];
+/// Ways to log on beside the simple one: Kerberos alone, and Negotiate around it and NTLM.
+const MECHANISMS: [(&str, Scheme); 2] = [("GSSAPI", Scheme::Kerberos), ("GSS-SPNEGO", Scheme::Negotiate)];
+
+/// Those that are offered: Kerberos where there is a keytab.
+fn mechanisms(shared: &Shared) -> impl Iterator<Item = (&'static str, Scheme)> {
+    let has_keytab = shared.keytab.is_some();
+    MECHANISMS
+        .into_iter()
+        .filter(move |(_, scheme)| has_keytab || *scheme != Scheme::Kerberos)
+}
 
 /// A client's connection.
 struct Session<'s> {
@@ -118,7 +126,7 @@ impl Session<'_> {
                     self.shared,
                     &self.key.server,
                     self.user.is_some(),
-                    MECHANISMS,
+                    &mechanisms(self.shared).map(|(name, _)| name).collect::<Vec<_>>(),
                     request,
                     &message.ctrl,
                     &mut self.pages,
@@ -185,18 +193,21 @@ impl Session<'_> {
             _ if request.version != 3 => answer::protocol_error("Invalid protocol version"),
             _ if self.wire.is_protected() => answer::bound_already(),
             LdapBindCred::Simple(password) => self.simple(&request.dn, password),
-            LdapBindCred::SASL(sasl) if MECHANISMS.contains(&sasl.mechanism.as_str()) => {
-                return self.sasl(id, &sasl.credentials).await;
+            LdapBindCred::SASL(sasl) => {
+                match mechanisms(self.shared).find(|(name, _)| *name == sasl.mechanism) {
+                    Some((_, scheme)) => return self.sasl(id, scheme, &sasl.credentials).await,
+                    None => answer::no_such_method(),
+                }
             }
-            LdapBindCred::SASL(_) | LdapBindCred::Unsupported => answer::no_such_method(),
+            LdapBindCred::Unsupported => answer::no_such_method(),
         };
         self.steps = None;
         self.respond(id, 0, result).await
     }
 
-    /// A step of GSS-SPNEGO ([MS-ADTS] 5.1.1.1.2).
-    async fn sasl(&mut self, id: i32, token: &[u8]) -> io::Result<Next> {
-        let (result, token, layer) = match self.step(Scheme::Negotiate, token, false) {
+    /// A step of GSSAPI or GSS-SPNEGO ([MS-ADTS] 5.1.1.1.2).
+    async fn sasl(&mut self, id: i32, scheme: Scheme, token: &[u8]) -> io::Result<Next> {
+        let (result, token, layer) = match self.step(scheme, token, false) {
             Stepped::More(token) => (
                 answer::result(LdapResultCode::SaslBindInProgress, ""),
                 Some(token),
@@ -265,7 +276,7 @@ impl Session<'_> {
         stepped
     }
 
-    async fn protect(&mut self, layer: Option<Box<dyn SecurityContext>>) -> io::Result<Next> {
+    async fn protect(&mut self, layer: Option<Layer>) -> io::Result<Next> {
         if let Some(layer) = layer {
             self.wire.protect(layer).await?;
         }

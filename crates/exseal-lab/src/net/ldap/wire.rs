@@ -29,6 +29,13 @@ pub(super) enum Taken {
     End,
 }
 
+/// What protects the messages behind a log-on.
+pub(super) struct Layer {
+    pub(super) context: Box<dyn SecurityContext>,
+    /// So many bytes the client takes in one buffer.
+    pub(super) most: usize,
+}
+
 /// A log-on by NTLM as it was before SASL ([MS-ADTS] 5.1.1.1.3); clients of many kinds still have no other NTLM.
 #[derive(Debug)]
 pub(super) enum Sicily {
@@ -45,6 +52,9 @@ const REQUESTS: [u64; 10] = [0, 2, 3, 6, 8, 10, 12, 14, 16, 23];
 
 /// So many bytes of answers go together.
 const PACKED: usize = 32 << 10;
+/// The same within a layer. There are clients that lose what stands behind a sealed buffer in their hands, and others that
+/// wait for a next packet with it: as a rule an answer is one buffer.
+const PACKED_SEALED: usize = 2 << 20;
 
 /// A connection that speaks LDAP.
 pub(super) struct Wire {
@@ -56,6 +66,8 @@ pub(super) struct Wire {
     layer: Option<Box<dyn SecurityContext>>,
     /// Answers that wait to be sent together.
     out: BytesMut,
+    /// So many bytes of them at most in one sealed buffer.
+    most: usize,
     limits: Limits,
 }
 
@@ -67,6 +79,7 @@ impl Wire {
             covered: BytesMut::new(),
             layer: None,
             out: BytesMut::new(),
+            most: PACKED_SEALED,
             limits,
         }
     }
@@ -76,7 +89,7 @@ impl Wire {
     /// # Errors
     ///
     /// What came in clear text behind the request that ends the log-on would be taken for signed: refused.
-    pub(super) async fn protect(&mut self, layer: Box<dyn SecurityContext>) -> io::Result<()> {
+    pub(super) async fn protect(&mut self, layer: Layer) -> io::Result<()> {
         self.flush().await?;
         if !self.clear.is_empty() {
             return Err(io::Error::new(
@@ -84,7 +97,9 @@ impl Wire {
                 "clear text behind the last message of a log-on",
             ));
         }
-        self.layer = Some(layer);
+        self.layer = Some(layer.context);
+        // A signature and what Kerberos adds have to fit in, too; one answer alone may be longer.
+        self.most = layer.most.saturating_sub(1_024).clamp(1, PACKED_SEALED);
         Ok(())
     }
 
@@ -202,10 +217,13 @@ impl Wire {
     }
 
     async fn send_tag(&mut self, tag: StructureTag) -> io::Result<()> {
-        ldap3_lber::write::encode_into(&mut self.out, tag)?;
-        if self.out.len() >= PACKED {
+        let mut bytes = BytesMut::new();
+        ldap3_lber::write::encode_into(&mut bytes, tag)?;
+        let most = if self.layer.is_some() { self.most } else { PACKED };
+        if self.out.len().saturating_add(bytes.len()) > most {
             self.flush().await?;
         }
+        self.out.extend_from_slice(&bytes);
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use exseal_lab::connect_file;
 use exseal_lab::control::{self, Control};
 use exseal_lab::inventory;
-use exseal_lab::net::{Options, Ports, Running, StartError};
+use exseal_lab::net::{Keytab, Options, Ports, Running, StartError};
 use exseal_lab::organisation::Organisation;
 use exseal_lab::presets;
 use exseal_lab::remoting::{Doors, Guard, OfWorld, Service};
@@ -69,6 +69,10 @@ pub(crate) struct RunArgs {
     /// End when standard input ends as well: for programs that start a lab
     #[arg(long)]
     until_stdin_closes: bool,
+
+    /// Keys of the lab's principals: Kerberos logs on by them, at Exchange's shell, WinRM and the directory
+    #[arg(long, value_name = "FILE")]
+    keytab: Option<PathBuf>,
 
     /// Which ports: Exchange's own where that is possible, Exchange's own or nothing, or any free ones
     #[arg(long, value_enum, default_value_t, value_name = "auto|standard|mapped", hide_possible_values = true, help_heading = WHERE)]
@@ -313,14 +317,20 @@ impl RunArgs {
 
     /// Starts it; says why Exchange's own ports were not taken, when they were wanted.
     fn start(&self, world: &Arc<Mutex<World>>, block: u8) -> Result<(Running, Option<String>), CommandError> {
+        let keytab = self.keytab.as_deref().map(keytab).transpose()?.map(Arc::new);
         let start = |ports| {
+            let guard = Guard {
+                keytab: keytab.clone(),
+                ..Guard::default()
+            };
             let mut options = Options {
+                keytab: keytab.clone(),
                 ports,
                 first: std::net::Ipv4Addr::new(127, block, 0, 1).into(),
                 said: self.say.clone(),
                 remoting: Some(Arc::new(Doors(Service::new(
                     Arc::new(OfWorld(Arc::clone(world))),
-                    Guard::default(),
+                    guard,
                 )))),
                 ..Options::default()
             };
@@ -341,6 +351,13 @@ impl RunArgs {
         }
         .map_err(|error| of_start(&error))
     }
+}
+
+fn keytab(path: &Path) -> Result<Keytab, CommandError> {
+    let cannot =
+        |why: String| CommandError::fixable(format!("cannot read the keytab {}: {why}", path.display()));
+    let bytes = std::fs::read(path).map_err(|error| cannot(error.to_string()))?;
+    Keytab::parse(&bytes).map_err(|error| cannot(error.to_string()))
 }
 
 /// Everything from outside that ends a lab: Ctrl-C, a closed console, a signal, the end of standard input.
