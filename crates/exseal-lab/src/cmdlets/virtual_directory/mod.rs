@@ -3,21 +3,23 @@
 //! OWA's and the web services' objects have the recorded shape; of the others no real server's object was recorded, and
 //! they show what those two have in common.
 
+mod access;
+mod noun;
+
+use exseal_psrp::message::ErrorCategory;
+
 use super::ad::{self, AdObject};
 use super::error::Problem;
 use super::exchange_server::server_version;
 use super::object::{PsObject, PsValue};
 use super::run::{Run, Stop, find_server};
-use super::shapes::{
-    ACTIVE_SYNC, AUTODISCOVER, CLIENT_ACCESS, ECP, EWS, MAPI, OAB, OUTLOOK_ANYWHERE, OWA, POWERSHELL, SC,
-    Shape,
-};
+use super::shapes::SC;
 use super::table::{Access, Cmdlet, Parameter, boolean, flags, one_of, switch, text};
 use super::values;
-use crate::organisation::{Role, Version};
+use crate::world::Server;
 use crate::world::directory::{Key, Object, VirtualDirectory};
-use crate::world::{Server, ServerName};
-use exseal_psrp::message::ErrorCategory;
+use access::{get_access, set_access};
+use noun::{Noun, noun};
 
 const GET: &[Parameter] = &[
     text("Identity").at(0).piped().only(&["Identity"]),
@@ -185,93 +187,6 @@ pub(super) const CMDLETS: &[Cmdlet] = &[
         process: set_access,
     },
 ];
-
-/// What a noun is about: the directory's name in the world, what its object is called, its shape, its class and its
-/// category in the schema.
-struct Noun {
-    directory: &'static str,
-    shape: &'static Shape,
-    classes: &'static [&'static str],
-    category: &'static str,
-}
-
-fn noun(cmdlet: &str) -> Noun {
-    let noun = cmdlet.split_once('-').map_or(cmdlet, |(_, noun)| noun);
-    let (directory, shape, classes, category): (_, &'static Shape, &'static [&'static str], _) = match noun {
-        "OwaVirtualDirectory" => (
-            "owa",
-            &OWA,
-            &["top", "msExchVirtualDirectory", "msExchOWAVirtualDirectory"],
-            "ms-Exch-OWA-Virtual-Directory",
-        ),
-        "EcpVirtualDirectory" => (
-            "ecp",
-            &ECP,
-            &["top", "msExchVirtualDirectory", "msExchECPVirtualDirectory"],
-            "ms-Exch-ECP-Virtual-Directory",
-        ),
-        "WebServicesVirtualDirectory" => (
-            "EWS",
-            &EWS,
-            &[
-                "top",
-                "msExchVirtualDirectory",
-                "msExchWebServicesVirtualDirectory",
-            ],
-            "ms-Exch-Web-Services-Virtual-Directory",
-        ),
-        "MapiVirtualDirectory" => (
-            "mapi",
-            &MAPI,
-            &["top", "msExchVirtualDirectory", "msExchMapiVirtualDirectory"],
-            "ms-Exch-Mapi-Virtual-Directory",
-        ),
-        "ActiveSyncVirtualDirectory" => (
-            "Microsoft-Server-ActiveSync",
-            &ACTIVE_SYNC,
-            &["top", "msExchVirtualDirectory", "msExchMobileVirtualDirectory"],
-            "ms-Exch-Mobile-Virtual-Directory",
-        ),
-        "OabVirtualDirectory" => (
-            "OAB",
-            &OAB,
-            &["top", "msExchVirtualDirectory", "msExchOABVirtualDirectory"],
-            "ms-Exch-OAB-Virtual-Directory",
-        ),
-        "PowerShellVirtualDirectory" => (
-            "PowerShell",
-            &POWERSHELL,
-            &[
-                "top",
-                "msExchVirtualDirectory",
-                "msExchPowerShellVirtualDirectory",
-            ],
-            "ms-Exch-Power-Shell-Virtual-Directory",
-        ),
-        "AutodiscoverVirtualDirectory" => (
-            "Autodiscover",
-            &AUTODISCOVER,
-            &[
-                "top",
-                "msExchVirtualDirectory",
-                "msExchAutoDiscoverVirtualDirectory",
-            ],
-            "ms-Exch-Auto-Discover-Virtual-Directory",
-        ),
-        _ => (
-            "Rpc",
-            &OUTLOOK_ANYWHERE,
-            &["top", "msExchVirtualDirectory", "msExchRpcHttpVirtualDirectory"],
-            "ms-Exch-Rpc-Http-Virtual-Directory",
-        ),
-    };
-    Noun {
-        directory,
-        shape,
-        classes,
-        category,
-    }
-}
 
 fn key(directory: &VirtualDirectory) -> Key {
     Key::VirtualDirectory(directory.server.clone(), directory.name.to_lowercase())
@@ -525,81 +440,6 @@ fn set(run: &mut Run<'_>) -> Result<(), Stop> {
             run.unchanged(&identity)?;
         } else {
             run.put(key(&after), Object::VirtualDirectory(after));
-        }
-    }
-    Ok(())
-}
-
-/// Servers with a client access service.
-fn services(run: &mut Run<'_>) -> Result<Vec<ServerName>, Stop> {
-    let all: Vec<ServerName> = run
-        .world
-        .servers
-        .values()
-        .filter(|server| server.role == Role::Mailbox && server.version >= Version::V2013)
-        .map(|server| server.name.clone())
-        .collect();
-    let Some(wanted) = run.text("Identity").map(str::to_owned) else {
-        return Ok(all);
-    };
-    match find_server(run.world, &wanted).filter(|name| all.contains(name)) {
-        Some(name) => Ok(vec![name]),
-        None => {
-            let problem = Problem::not_found(&wanted, &run.controller());
-            run.fail(&problem)?;
-            Ok(Vec::new())
-        }
-    }
-}
-
-fn get_access(run: &mut Run<'_>) -> Result<(), Stop> {
-    for name in services(run)? {
-        let Some(server) = run.world.servers.get(&name) else {
-            continue;
-        };
-        let own = super::exchange_server::ad_object(run.world, server);
-        let point = run
-            .world
-            .directory
-            .service_point(run.site(), &name)
-            .map(|point| point.uri.clone());
-        let site = run
-            .world
-            .sites
-            .get(server.site)
-            .map(|site| site.name.clone())
-            .unwrap_or_default();
-        let object = CLIENT_ACCESS.object(
-            run,
-            own.identity.clone(),
-            Some(&own),
-            vec![
-                ("Fqdn", PsValue::text(&server.fqdn)),
-                ("AutoDiscoverServiceCN", PsValue::text(&own.name)),
-                ("AutoDiscoverServiceInternalUri", uri(point.as_deref())),
-                ("AutoDiscoverSiteScope", PsValue::texts([site])),
-            ],
-        );
-        run.write(object);
-    }
-    Ok(())
-}
-
-fn set_access(run: &mut Run<'_>) -> Result<(), Stop> {
-    for name in services(run)? {
-        let shown = name.as_str().to_uppercase();
-        let before = run.world.directory.service_point(run.site(), &name).cloned();
-        let mut after = before.clone().unwrap_or_default();
-        if run.given("AutoDiscoverServiceInternalUri") {
-            after.uri = url(run, "AutoDiscoverServiceInternalUri")?.unwrap_or_default();
-        }
-        if !run.setting(&shown)? {
-            return Ok(());
-        }
-        if Some(&after) == before.as_ref() {
-            run.unchanged(&shown)?;
-        } else {
-            run.put(Key::ServicePoint(name), Object::ServicePoint(after));
         }
     }
     Ok(())
