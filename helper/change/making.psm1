@@ -19,7 +19,7 @@ function Find-ExsealSerial {
 function New-ExsealObjectId {
     param([string]$Value)
     $id = New-Object -ComObject X509Enrollment.CObjectId
-    $id.InitializeFromValue($Value)
+    $null = $id.InitializeFromValue($Value)
     return $id
 }
 
@@ -59,8 +59,9 @@ function New-ExsealCertificate {
             $shown = Show-ExsealCertificate -Certificate $own -Store 'My'
             return (New-ExsealResult -Changed $false -Before $shown -After $shown)
         }
+        # Whatever a method of COM gives back is not the result of this verb.
         $name = New-Object -ComObject X509Enrollment.CX500DistinguishedName
-        $name.Encode($Subject, 0)
+        $null = $name.Encode($Subject, 0)
         $key = New-Object -ComObject X509Enrollment.CX509PrivateKey
         $key.ProviderName = 'Microsoft RSA SChannel Cryptographic Provider'
         # 1 is AT_KEYEXCHANGE.
@@ -72,22 +73,22 @@ function New-ExsealCertificate {
         # SYSTEM and Administrators; anybody else is a step of its own.
         $key.SecurityDescriptor = 'D:PAI(A;;0xd01f01ff;;;SY)(A;;0xd01f01ff;;;BA)'
         $purposes = New-Object -ComObject X509Enrollment.CObjectIds
-        $purposes.Add((New-ExsealObjectId -Value '1.3.6.1.5.5.7.3.1'))
+        $null = $purposes.Add((New-ExsealObjectId -Value '1.3.6.1.5.5.7.3.1'))
         $purpose = New-Object -ComObject X509Enrollment.CX509ExtensionEnhancedKeyUsage
-        $purpose.InitializeEncode($purposes)
+        $null = $purpose.InitializeEncode($purposes)
         $usage = New-Object -ComObject X509Enrollment.CX509ExtensionKeyUsage
         # 0x80 digitalSignature, 0x20 keyEncipherment.
-        $usage.InitializeEncode(0xA0)
+        $null = $usage.InitializeEncode(0xA0)
         $usage.Critical = $true
         $basic = New-Object -ComObject X509Enrollment.CX509ExtensionBasicConstraints
-        $basic.InitializeEncode($false, -1)
+        $null = $basic.InitializeEncode($false, -1)
         $basic.Critical = $true
         $acting = $true
-        $key.Create()
+        $null = $key.Create()
         $orphan = $key
         $request = New-Object -ComObject X509Enrollment.CX509CertificateRequestCertificate
         # 2 is the machine.
-        $request.InitializeFromPrivateKey(2, $key, '')
+        $null = $request.InitializeFromPrivateKey(2, $key, '')
         $request.Subject = $name
         $request.Issuer = $name
         # CertEnroll takes these as UTC.
@@ -96,33 +97,33 @@ function New-ExsealCertificate {
         $request.NotAfter = $now.AddDays($Days)
         $bytes = [byte[]]@(for ($at = 0; $at -lt $Serial.Length; $at += 2) { [Convert]::ToByte($Serial.Substring($at, 2), 16) })
         # 1 is Base64.
-        $request.SerialNumber.InvokeSet([Convert]::ToBase64String($bytes), 1)
-        $request.X509Extensions.Add($usage)
-        $request.X509Extensions.Add($purpose)
-        $request.X509Extensions.Add($basic)
+        $null = $request.SerialNumber.InvokeSet([Convert]::ToBase64String($bytes), 1)
+        $null = $request.X509Extensions.Add($usage)
+        $null = $request.X509Extensions.Add($purpose)
+        $null = $request.X509Extensions.Add($basic)
         if ($DnsNames.Count -gt 0) {
             $names = New-Object -ComObject X509Enrollment.CAlternativeNames
             foreach ($one in $DnsNames) {
                 $alternative = New-Object -ComObject X509Enrollment.CAlternativeName
                 # 3 is a DNS name.
-                $alternative.InitializeFromString(3, $one)
-                $names.Add($alternative)
+                $null = $alternative.InitializeFromString(3, $one)
+                $null = $names.Add($alternative)
             }
             $extension = New-Object -ComObject X509Enrollment.CX509ExtensionAlternativeNames
-            $extension.InitializeEncode($names)
-            $request.X509Extensions.Add($extension)
+            $null = $extension.InitializeEncode($names)
+            $null = $request.X509Extensions.Add($extension)
         }
         # SHA-256.
         $request.HashAlgorithm = New-ExsealObjectId -Value '2.16.840.1.101.3.4.2.1'
-        $request.Encode()
+        $null = $request.Encode()
         $enrollment = New-Object -ComObject X509Enrollment.CX509Enrollment
-        $enrollment.InitializeFromRequest($request)
+        $null = $enrollment.InitializeFromRequest($request)
         $enrollment.CertificateFriendlyName = $FriendlyName
         $text = $enrollment.CreateRequest(1)
         # From here on the key may belong to a certificate.
         $orphan = $null
         # 2 is AllowUntrustedCertificate: it is its own issuer.
-        $enrollment.InstallResponse(2, $text, 1, '')
+        $null = $enrollment.InstallResponse(2, $text, 1, '')
         $found = @(Find-ExsealSerial -Serial $Serial)
         if ($found.Count -ne 1) {
             throw (New-ExsealError -Code 'NotTaken' -Effect 'unknown' -Expected ('one certificate with serial number ' + $Serial) -Found ([string]$found.Count))

@@ -112,6 +112,7 @@ function Stop-ExsealService {
     $acting = $false
     try {
         Assert-ExsealWayIn -Names (@($Dependents) + $Name)
+        $null = Find-ExsealService -Name $Name
         $running = @(Get-ExsealAllowedDependent -Name $Name -Allowed $Dependents)
         $names = @($running) + $Name
         $before = @(Show-ExsealServiceList -Names $names)
