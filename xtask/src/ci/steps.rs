@@ -371,6 +371,10 @@ fn probed() -> Result<Passed> {
     probe_peers::check().map(Passed::from)
 }
 
+fn mended() -> Result<Passed> {
+    scenarios::check().map(Passed::from)
+}
+
 fn lived() -> Result<Passed> {
     lab_live::check().map(Passed::from)
 }
@@ -467,8 +471,4 @@ mod tests {
             "9 tests run: 9 passed, 0 skipped"
         );
     }
-}
-
-fn mended() -> Result<Passed> {
-    scenarios::check().map(Passed::from)
 }
