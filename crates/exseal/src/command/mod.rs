@@ -14,6 +14,7 @@ mod inspect;
 mod lab;
 mod plan;
 mod probe;
+mod rehearse;
 mod report;
 mod schema;
 mod session;
@@ -82,6 +83,7 @@ enum Command {
     Discover(discover::DiscoverArgs),
     Diagnose(diagnose::DiagnoseArgs),
     Plan(plan::PlanArgs),
+    Rehearse(rehearse::RehearseArgs),
     Apply(apply::ApplyArgs),
     Rollback(apply::RollbackArgs),
     Verify(apply::VerifyArgs),
@@ -110,6 +112,7 @@ impl Command {
             Self::Discover(_) => info_span!("discover"),
             Self::Diagnose(_) => info_span!("diagnose"),
             Self::Plan(_) => info_span!("plan"),
+            Self::Rehearse(_) => info_span!("rehearse"),
             Self::Apply(_) => info_span!("apply"),
             Self::Rollback(_) => info_span!("rollback"),
             Self::Verify(_) => info_span!("verify"),
@@ -154,6 +157,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Discover(args) => discover::run(&context, args),
         Command::Diagnose(args) => diagnose::run(&context, args),
         Command::Plan(args) => plan::run(&context, args),
+        Command::Rehearse(args) => rehearse::run(&context, args),
         Command::Apply(args) => apply::apply(&context, args),
         Command::Rollback(args) => apply::rollback(&context, args),
         Command::Verify(args) => apply::verify(&context, args),

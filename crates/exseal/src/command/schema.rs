@@ -14,7 +14,7 @@ use crate::context::Context;
 #[command(hide = true)]
 pub(crate) struct SchemaArgs {
     /// auth-status, checks, diagnose, diff, fix, forecast, inspect, inventory, lab-events, lab-list, lab-run, plan, probe,
-    /// report, session-check or session-exec
+    /// rehearse, report, session-check or session-exec
     #[arg(required_unless_present = "all")]
     name: Option<String>,
 
@@ -41,6 +41,7 @@ pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
         ("lab-run", of::<crate::view::lab::Started>()),
         ("plan", of::<exseal_model::Plan>()),
         ("probe", of::<crate::view::probe::Probed>()),
+        ("rehearse", of::<super::rehearse::Rehearsed>()),
         ("report", of::<crate::view::report::Report>()),
         ("inventory", of::<exseal_model::Inventory>()),
         ("session-check", of::<crate::view::session::CheckedAll<'static>>()),

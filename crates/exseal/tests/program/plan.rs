@@ -100,3 +100,23 @@ fn what_is_no_goal_and_no_plan_is_told() {
     }
     insta::assert_snapshot!(told);
 }
+
+#[test]
+fn a_plan_is_rehearsed_in_the_lab_on_stand_ins() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("plan.json");
+    let path = file.to_str().unwrap();
+    let mut arguments = with(&["plan", "back-end", "renew"]);
+    arguments.extend(["-o", path]);
+    stdout(&arguments);
+    let rehearsed = json(&["rehearse", path, "--json"]);
+    conforms("rehearse", &rehearsed);
+    let run = &rehearsed["runs"][0];
+    assert_eq!(
+        (&run["applied"], &run["verified"]),
+        (&true.into(), &true.into()),
+        "{run}"
+    );
+    assert_eq!(run["failed"], Value::Array(Vec::new()), "{run}");
+    assert!(run["handshakes"].as_u64().unwrap() > 0, "{run}");
+}
