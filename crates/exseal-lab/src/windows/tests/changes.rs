@@ -326,6 +326,47 @@ fn every_inverse_brings_back_what_was() {
 }
 
 #[test]
+fn every_verb_sent_twice_is_sent_once() {
+    let contract = contract();
+    let (file, of_file) = pfx();
+    let mut sent = 0;
+    for verb in verbs(&contract) {
+        let name = verb["name"].as_str().expect("a name");
+        for example in verb["examples"].as_array().expect("examples") {
+            if example["output"]["changed"] != true {
+                continue;
+            }
+            let (mut world, own) = stage(name, &of_file);
+            let back: BTreeMap<String, String> =
+                own.iter().map(|(own, of)| (of.clone(), own.clone())).collect();
+            for step in example["first"].as_array().into_iter().flatten() {
+                let function = step["function"].as_str().expect("a name");
+                act(&mut world, function, &replaced(&step["input"], &back)).expect(name);
+            }
+            let secrets: &[_] = if example["secrets"].is_null() {
+                &[]
+            } else {
+                &[("Pfx", file.as_str()), ("Password", PASSWORD)]
+            };
+            let call = calling(name, &replaced(&example["input"], &back), secrets);
+            world.fault(Fault::parse(&format!("loses-reply command={name}")).expect("a fault"));
+            let lost = run(&mut world, "EX1", "admin", &call);
+            assert_eq!(lost.end, End::Interrupted(Interruption::LoseReply), "{name}");
+            let state = world.state_dump();
+            let again = said(&run(&mut world, "EX1", "admin", &call)).expect(name);
+            assert!(world.state_dump() == state, "{name} did something twice");
+            // What is restarted or renewed is so again; everything else finds that it is done.
+            let renews = ["Restart-", "Lock-", "Update-"]
+                .iter()
+                .any(|verb| name.starts_with(verb));
+            assert_eq!(again["changed"], renews, "{name}");
+            sent += 1;
+        }
+    }
+    assert_eq!(sent, 25);
+}
+
+#[test]
 fn a_verb_is_unknown_where_only_the_reading_half_was_sent() {
     let mut world = world("");
     super::load(&mut world, "EX1");
