@@ -191,12 +191,34 @@ def same_tree(lab, program, kerberos, servers):
                 ticket = seen(f"the lab by a ticket, {what}", look(kerberos, nameless, "--directory", url))
                 if ticket is not None and without_addresses(ticket) != without_addresses(own):
                     failures.append(f"the lab by a ticket, {what}: another inventory than by a password")
+            if servers == SAME[0]:
+                small_buffers(lab, program, kerberos, keytab)
     if own is None or other is None:
         return ""
     if len(own["servers"]) != servers:
         failures.append(f"the lab of {servers} servers shows {len(own['servers'])}")
     failures.extend(f"{servers} servers{words}" for words in of_lab.different(of_lab.anonymous(own), of_lab.anonymous(other))[:20])
     return f"the lab's {objects} objects of {servers} servers in {took:.1f} s and the same in Samba"
+
+
+def small_buffers(lab, program, kerberos, keytab):
+    """Where a domain controller fills one sealed buffer behind the other, what is lost in between is told."""
+    with of_lab.Lab(program, lab / "lab-small", 20, USER, keytab, "\n[directory]\nsealed_buffer = 8000\n") as simulated:
+        connect = simulated.folder / "nameless.toml"
+        connect.write_text(re.sub(r"(?m)^user = .*$", "", simulated.connect.read_text()))
+
+        def look(url):
+            command = [kerberos, "discover", "--live", "--channel", "directory", "--json", "--now", NOW, "--connect", str(connect), "--directory", url]
+            return subprocess.run(command, capture_output=True, text=True, timeout=180)
+
+        whole = seen("small buffers over LDAPS", look(f"ldaps://{HOST}"))
+        sealed = seen("small buffers, sealed", look(f"ldap://{HOST}"))
+        if whole is None or sealed is None:
+            return
+        lost = without_addresses(whole) != without_addresses(sealed)
+        told = any("lost on the sealed connection" in error["found"] for error in sealed.get("errors", []))
+        if lost and not told:
+            failures.append("objects were lost on a sealed connection, and nothing says so")
 
 
 def value(observed):

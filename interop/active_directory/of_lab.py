@@ -133,10 +133,10 @@ def organisation(servers):
 class Lab:
     """A lab that runs, until the end of the block."""
 
-    def __init__(self, exseal, folder, servers, user, keytab):
+    def __init__(self, exseal, folder, servers, user, keytab, more=""):
         self.exseal, self.folder, self.keytab = exseal, folder, keytab
         folder.mkdir(parents=True)
-        (folder / "organisation.toml").write_text(organisation(servers) + f'\n[[user]]\nname = "{user}"\n')
+        (folder / "organisation.toml").write_text(organisation(servers) + f'\n[[user]]\nname = "{user}"\n' + more)
         self.user = user
 
     def __enter__(self):

@@ -277,7 +277,9 @@ impl Session<'_> {
     }
 
     async fn protect(&mut self, layer: Option<Layer>) -> io::Result<Next> {
-        if let Some(layer) = layer {
+        if let Some(mut layer) = layer {
+            let own = lock(&self.shared.world).directory_limits.sealed_buffer;
+            layer.most = layer.most.min(usize::try_from(own).unwrap_or(usize::MAX));
             self.wire.protect(layer).await?;
         }
         Ok(Next::Request)
