@@ -69,17 +69,22 @@ pub(crate) fn second_operator(world: &mut World, at: &ServerName, line: Option<&
 }
 
 /// `Name -Parameter value -Switch value`: a word with a dash begins a parameter.
-fn command_of(line: &str) -> Command {
+/// `-Parameter:value` is one word, `$true` and `$false` are what they say.
+pub(crate) fn command_of(line: &str) -> Command {
     let mut words = split_words(line).into_iter().peekable();
     let mut command = Command::new(words.next().unwrap_or_default());
     while let Some(word) = words.next() {
         match word.strip_prefix('-') {
             None => command = command.argument(word),
             Some(name) => {
-                let value = words.next_if(|next| !next.starts_with('-'));
-                command = match value {
+                let (name, value) = match name.split_once(':') {
+                    Some((name, value)) => (name, Some(value.to_owned())),
+                    None => (name, words.next_if(|next| !next.starts_with('-'))),
+                };
+                command = match value.as_deref() {
+                    None | Some("$true") => command.with(name, true),
+                    Some("$false") => command.with(name, false),
                     Some(value) => command.with(name, value),
-                    None => command.with(name, true),
                 };
             }
         }
@@ -102,6 +107,12 @@ mod tests {
                 .with("Thumbprint", "AB")
                 .with("Services", "IIS, SMTP")
                 .with("Force", true)
+        );
+        assert_eq!(
+            command_of("Remove-EdgeSubscription EDGE1 -Confirm:$false"),
+            Command::new("Remove-EdgeSubscription")
+                .argument("EDGE1")
+                .with("Confirm", false)
         );
     }
 }

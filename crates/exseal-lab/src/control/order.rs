@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::call::{Answer, End, Endpoint};
 use crate::certificate::Thumbprint;
 use crate::organisation::StoreName;
 use crate::world::{Fault, FaultKind, HttpSysEntry, IIS_APP_ID, ServerName, World};
@@ -44,6 +45,19 @@ pub enum Order {
         server: Option<String>,
         /// With this id only.
         id: Option<u32>,
+    },
+    /// Runs a cmdlet in the shell of a server itself, as the first user. Reply: `objects`, each with the texts of its
+    /// properties, `warnings`, and `error`.
+    Shell {
+        /// The server.
+        server: String,
+        /// The line: a cmdlet and its parameters.
+        line: String,
+    },
+    /// A file that a cmdlet wrote: `text`.
+    File {
+        /// Its path.
+        path: String,
     },
     /// The whole state.
     Dump,
@@ -161,6 +175,24 @@ pub(super) fn perform(world: &mut World, order: &Order) -> Result<Value, String>
             let events: Vec<Value> = events.into_iter().map(|(_, event)| event).collect();
             Ok(json!({"events": events}))
         }
+        Order::Shell { server, line } => {
+            let server = existing(world, server)?;
+            shell(world, &server, line)
+        }
+        Order::File { path } => {
+            let known: Vec<&str> = world.files.keys().map(String::as_str).collect();
+            let Some(bytes) = world.file(path) else {
+                return Err(format!(
+                    "expected a file that a cmdlet wrote ({}), found {path:?}",
+                    if known.is_empty() {
+                        "none".to_owned()
+                    } else {
+                        known.join(", ")
+                    }
+                ));
+            };
+            Ok(json!({"text": String::from_utf8_lossy(bytes)}))
+        }
         Order::Dump => Ok(world.state_dump()),
         // The socket's side does it.
         Order::Stop => Ok(json!({})),
@@ -195,6 +227,49 @@ fn passed(world: &mut World, act: impl FnOnce(&mut World)) -> Value {
     events.sort_by_key(|(time, _)| *time);
     let events: Vec<Value> = events.into_iter().map(|(_, event)| event).collect();
     json!({"from": from, "now": world.now(), "events": events})
+}
+
+/// Runs a line at a server. Nobody is there to answer a question: it is refused with its words.
+fn shell(world: &mut World, server: &ServerName, line: &str) -> Result<Value, String> {
+    let user = world
+        .users()
+        .first()
+        .map_or_else(String::new, |user| user.name.clone());
+    let call = crate::cmdlets::fault::command_of(line).into();
+    let outcome = world.run(server, Endpoint::Local, &user, &call);
+    if let End::Prompt(prompt) = &outcome.end {
+        let message = prompt.message.replace("\r\n", " ");
+        let _ = world.answer(prompt.id, Answer::NoHost);
+        return Err(format!(
+            "expected a line that asks nothing (-Force, -Confirm:$false), found the question: {message}"
+        ));
+    }
+    let objects: Vec<Value> = outcome
+        .output()
+        .map(|document| {
+            let value = document.values.first();
+            let Some(object) = value.and_then(|value| document.object(value)) else {
+                return value
+                    .and_then(|value| document.text(value))
+                    .map_or(Value::Null, |text| Value::from(text.into_owned()));
+            };
+            let properties: serde_json::Map<String, Value> = [&object.adapted, &object.extended]
+                .into_iter()
+                .flatten()
+                .flatten()
+                .filter_map(|own| {
+                    let text = document.text(&own.value)?.into_owned();
+                    Some((own.name.as_str()?.to_owned(), Value::from(text)))
+                })
+                .collect();
+            Value::from(properties)
+        })
+        .collect();
+    Ok(json!({
+        "objects": objects,
+        "warnings": outcome.warnings().collect::<Vec<_>>(),
+        "error": outcome.error().map(|error| error.message.as_str()),
+    }))
 }
 
 fn existing(world: &World, name: &str) -> Result<ServerName, String> {

@@ -454,3 +454,36 @@ fn a_bad_inventory_is_refused_with_its_place() {
         assert!(!folder.join("connect.toml").exists());
     }
 }
+
+#[test]
+fn an_edge_is_subscribed_from_its_own_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(
+        folder.join("own.toml"),
+        "domain = \"tiny.lab\"\n[[server]]\nname = \"S1\"\n[[server]]\nname = \"EDGE1\"\nrole = \"edge\"\n",
+    )
+    .unwrap();
+    let _running = start(folder, &["own.toml", "--now", "2026-11-24T09:00:00Z"]);
+    let line = r"New-EdgeSubscription -FileName C:\edge.xml";
+    let asked = acted(folder, &["shell", "--server", "EDGE1", line]);
+    assert_eq!(asked.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&asked.stderr).contains("-Force"));
+    let made = reply(
+        folder,
+        &["shell", "--server", "EDGE1", &format!("{line} -Force"), "--json"],
+    );
+    assert!(made["error"].is_null(), "{made}");
+    let written = acted(folder, &["file", r"C:\edge.xml", "-o", "edge.xml"]);
+    assert!(written.status.success());
+    let text = std::fs::read_to_string(folder.join("edge.xml")).unwrap();
+    assert!(text.contains("<EdgeServerName>EDGE1</EdgeServerName>"), "{text}");
+    let missing = acted(folder, &["file", "nothing"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("edge.xml"));
+    let shown = acted(folder, &["shell", "--server", "S1", "Get-ExchangeServer S1"]);
+    assert!(
+        String::from_utf8_lossy(&shown.stdout).contains("Fqdn: S1.tiny.lab"),
+        "{shown:?}"
+    );
+}

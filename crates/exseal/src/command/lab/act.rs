@@ -79,6 +79,24 @@ enum What {
         #[arg(long, value_name = "ID")]
         id: Option<u32>,
     },
+    /// Run a cmdlet in a server's own shell, as a person at it would
+    Shell {
+        /// The server
+        #[arg(long, value_name = "SERVER")]
+        server: String,
+        /// The cmdlet with its parameters, in one word; nothing can be asked: -Force, -Confirm:$false
+        #[arg(value_name = "LINE")]
+        line: String,
+    },
+    /// Write a file that a cmdlet made in the lab
+    File {
+        /// Its path in the lab
+        #[arg(value_name = "PATH")]
+        path: String,
+        /// Where to; - is standard output
+        #[arg(short, long, value_name = "FILE", default_value = "-")]
+        output: PathBuf,
+    },
     /// Write the lab's whole state as JSON
     Dump {
         /// Where to; - is standard output
@@ -198,6 +216,11 @@ impl What {
                 server: server.clone(),
                 id: *id,
             },
+            Self::Shell { server, line } => Order::Shell {
+                server: server.clone(),
+                line: line.clone(),
+            },
+            Self::File { path, .. } => Order::File { path: path.clone() },
             Self::Dump { .. } => Order::Dump,
             Self::Stop => Order::Stop,
         }
@@ -223,6 +246,10 @@ pub(crate) fn run(context: &Context, args: &DoArgs) -> Result<Outcome, CommandEr
             super::super::write(context, output, text.as_bytes())?;
         }
         _ if args.json => print_json(&reply)?,
+        What::File { output, .. } => {
+            super::super::write(context, output, word(&reply, "text").as_bytes())?;
+        }
+        What::Shell { .. } => print(context, &replied::shell(&reply, context)?)?,
         What::Advance { .. } => print(context, &replied::passed(&reply, context)?)?,
         What::Events { .. } => print(context, &replied::events(&reply, context)?)?,
         What::Faults => print(context, &replied::faults(&reply, context))?,

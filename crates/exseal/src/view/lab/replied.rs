@@ -92,3 +92,45 @@ pub(crate) fn faults(reply: &Value, context: &Context) -> String {
     }
     out
 }
+
+/// What a cmdlet at a server gave: each object with the properties that say something.
+///
+/// # Errors
+///
+/// The cmdlet failed.
+pub(crate) fn shell(reply: &Value, context: &Context) -> Result<String, CommandError> {
+    let mut out = String::new();
+    let list = |key: &str| {
+        reply
+            .get(key)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
+    for object in list("objects") {
+        let Some(properties) = object.as_object() else {
+            out.push_str(&wrapped(
+                object.as_str().unwrap_or_default(),
+                "",
+                "  ",
+                context.width,
+            ));
+            continue;
+        };
+        for (name, value) in properties {
+            let text = value.as_str().unwrap_or_default().replace(['\r', '\n'], " ");
+            if !text.is_empty() {
+                out.push_str(&wrapped(&format!("{name}: {text}"), "", "  ", context.width));
+            }
+        }
+        out.push('\n');
+    }
+    for warning in list("warnings") {
+        let text = format!("warning: {}", warning.as_str().unwrap_or_default());
+        out.push_str(&wrapped(&text, "", "  ", context.width));
+    }
+    match reply.get("error").and_then(Value::as_str) {
+        None => Ok(out),
+        Some(error) => Err(CommandError::fixable(format!("the cmdlet failed: {error}"))),
+    }
+}
