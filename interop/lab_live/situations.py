@@ -38,6 +38,17 @@ def complete(lab, inventory, servers=None):
         hold(seen["fqdn"]["value"].lower() in hosts, f"{lab.name}: nothing presented by {name} among {sorted(hosts)}")
 
 
+def from_directory(lab, inventory):
+    """What cmdlets would have told of the organisation and of each server's connectors comes from the directory."""
+    own = [way for way in inventory["organisation"].get("ways_in", {"items": []})["items"] if way["channel"] == "directory"]
+    hold(own and all(way["open"]["value"] for way in own), f"{lab.name}: the directory is shut: {own}")
+    for server in inventory["servers"]:
+        found = server["receive_connectors"]["items"]
+        hold(len(found) == 5, f"{lab.name}: {server['name']}: expected 5 receive connectors, found {len(found)}")
+        hold(server["internal_transport"].get("value"), f"{lab.name}: {server['name']}: no internal transport certificate is known")
+    hold(inventory["organisation"]["auth_config"]["current"].get("value"), f"{lab.name}: no Auth certificate is known")
+
+
 def slow_server(exseal, folder):
     """A slow one keeps nobody from being seen, is seen itself, and beyond the deadline says so."""
     with Story(exseal, folder / "slow", "healthy-dag") as lab:
@@ -70,15 +81,19 @@ def one_server_down(exseal, folder):
 
 
 def wrong_password(exseal, folder):
-    """One server says that it refused; of several no third one is asked, so that the account is not locked."""
+    """The directory refuses it: nobody else is asked. Without the directory one server says that it refused, and of several no third
+    one is asked, so that the account is not locked."""
+    by_server = ("--channel", "exchange", "--channel", "server")
     with Story(exseal, folder / "wrong", "healthy") as lab:
         seen = lab.discover(password="wrong\n")
+        hold(seen.returncode == 1 and "wrong" in seen.stderr and "locked" in seen.stderr,
+             f"a wrong password for the directory: {seen.returncode}, {seen.stderr[-300:]}")
+        seen = lab.discover(*by_server, password="wrong\n")
         shut = ways(json.loads(seen.stdout)) if seen.returncode == 0 else {}
-        remote = [why for (_, channel), (_, why) in shut.items() if channel in ("exchange", "server")]
-        fine = remote and all(why and "refused" in why for why in remote)
+        fine = all(why and "refused" in why for _, why in shut.values()) if shut else "refused" in seen.stderr
         hold(fine, f"a wrong password, one server: {seen.returncode}, {shut}, {seen.stderr[-300:]}")
     with Story(exseal, folder / "wrong", "healthy-dag") as lab:
-        seen = lab.discover(password="wrong\n")
+        seen = lab.discover(*by_server, password="wrong\n")
         hold(seen.returncode == 1 and "locked" in seen.stderr, f"a wrong password, three servers: {seen.returncode}, {seen.stderr[-300:]}")
 
 
@@ -123,7 +138,8 @@ def shell_dead_everywhere(exseal, folder):
         hold(all(is_open for (_, channel), (is_open, _) in ways(inventory).items() if channel in ("server", "wire")),
              f"the shell is dead, and {ways(inventory)}")
         complete(lab, inventory)
-        found = {(one["name"], one.get("server")) for one in lab.findings(inventory)}
+        from_directory(lab, inventory)
+        found = {(one["name"], str(one.get("server")).lower()) for one in lab.findings(inventory)}
         for n in range(1, 6):
             hold(("back-end-unbound", f"ex{n}.contoso.lab") in found, f"the shell is dead: EX{n} is not in {sorted(found)}")
 
@@ -137,6 +153,7 @@ def no_endpoint(exseal, folder):
         found = {server: why for (server, channel), (is_open, why) in ways(inventory).items() if channel == "exchange" and not is_open}
         hold(len(found) == 3 and all("503" in why for why in found.values()), f"no endpoint: {found}")
         complete(lab, inventory)
+        from_directory(lab, inventory)
 
 
 def rights(exseal, folder):
