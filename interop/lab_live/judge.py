@@ -19,7 +19,6 @@ OTHERWISE = {
     16: ([], "the certificate was not enrolled by a template, and which one precedes is no fault"),
     22: (["root-for-exchange-online-missing"], "what the cloud holds is not on premises"),
     45: ([], "transport's events of the Edge's credentials are not among those that are read"),
-    49: ([], "the Edge's own certificate is self-signed again, and the subscription does not show the difference"),
     50: ([], "the smart host refuses; the queue's last error is that of a network"),
     79: ([], "what looks alike is no certificate's fault"),
 }

@@ -1,4 +1,4 @@
-"""The clients that judge: openssl, curl, Python's smtplib and sockets, pypsrp. Nothing here is exseal's but the lab that runs."""
+"""The clients that judge: openssl, curl, ldapsearch, Python's smtplib and sockets, pypsrp. Nothing here is exseal's but the lab that runs."""
 
 import base64
 import datetime
@@ -179,6 +179,26 @@ class Lab:
         run = openssl(at, name, None, *more, "-attime", str(int(self.now.timestamp())))
         words = [line for line in run.stdout.decode().splitlines() if "Verify return code" in line]
         return words[-1].partition(":")[2].strip() if words else f"no answer: {run.stderr.decode()[:200]}"
+
+    def directory(self, what, *attributes):
+        """Objects of the configuration partition by ldapsearch: of each its attributes, as bytes."""
+        one = self.told["controllers"][0]
+        port = next(entry["at"] for entry in one["ports"] if entry["port"] == 636)
+        command = ["ldapsearch", "-LLL", "-x", "-H", f"ldaps://{one['address']}:{port}", "-D", "admin@contoso.lab", "-w", PASSWORD]
+        command += ["-o", "ldif-wrap=no", "-b", "CN=Configuration,DC=contoso,DC=lab", what, *attributes]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=30, env={**os.environ, "LDAPTLS_REQCERT": "never"})
+        if run.returncode:
+            raise RuntimeError(f"ldapsearch {what}: {run.stderr}")
+        found = []
+        for entry in run.stdout.strip().split("\n\n"):
+            values = {}
+            for line in entry.splitlines():
+                name, _, value = line.partition(":")
+                raw = base64.b64decode(value[1:]) if value.startswith(":") else value.strip().encode()
+                values.setdefault(name.partition(";")[0], []).append(raw)
+            if values:
+                found.append(values)
+        return found
 
     # The pages
 

@@ -89,7 +89,7 @@ def main():
     if failures:
         print("\n".join(failures))
         sys.exit(1)
-    print(f"{len(names)} organisations: {len(held)} sentences by openssl, curl, smtplib and pypsrp, healthy ones among them")
+    print(f"{len(names)} organisations: {len(held)} sentences by openssl, curl, smtplib, ldapsearch and pypsrp, healthy ones among them")
 
 
 main()

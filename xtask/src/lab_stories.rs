@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::{Result, page, setup, workspace};
 
-/// Starts each built-in organisation and holds what openssl, curl, smtplib and pypsrp see of it against what is broken there;
+/// Starts each built-in organisation and holds what openssl, curl, smtplib, ldapsearch and pypsrp see of it against what is broken there;
 /// what is healthy must not show it.
 ///
 /// # Errors
@@ -14,6 +14,7 @@ use crate::{Result, page, setup, workspace};
 pub(crate) fn check() -> Result<String> {
     setup::program("openssl", &["version"], "openssl")?;
     setup::program("curl", &["--version"], "curl")?;
+    setup::program("ldapsearch", &["-VV"], "ldap-utils")?;
     let folder = emptied("lab-stories")?;
     let mut judge = judge("judge.py", &[], &folder)?;
     judge.arg(&folder);

@@ -70,6 +70,38 @@ fn other(organisation: &mut Organisation) -> Thumbprint {
     organisation.inventory.keep(recipe.make())
 }
 
+/// The first server is an Edge of which the directory recorded a certificate; 50636 presents one, too.
+fn edge(organisation: &mut Organisation, recorded: Thumbprint, presented: Thumbprint) {
+    let directory = organisation.inventory.add_source(Source {
+        channel: Channel::Directory,
+        what: "servers".to_owned(),
+        file: Some("ldaps://dc1".to_owned()),
+        at: None,
+        unrecorded: false,
+    });
+    let server = organisation.server(0);
+    server.roles = Observed::seen(vec![exseal_model::inventory::Role::Edge], directory);
+    server.internal_transport = Observed::seen(recorded, directory);
+    shows(organisation, &[(50636, "tls", Some(presented))]);
+}
+
+#[test]
+fn an_edge_that_presents_another_certificate_than_the_subscription_recorded_is_an_error() {
+    let found = gives(&["edge-subscription-outdated"], |organisation| {
+        let own = organisation.back[0];
+        let new = Recipe::self_signed("EX1", &["EX1", SERVER]).serial(78);
+        let new = organisation.inventory.keep(new.make());
+        edge(organisation, own, new);
+    });
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].severity, Severity::Error);
+
+    let mut organisation = healthy(2);
+    let own = organisation.back[0];
+    edge(&mut organisation, own, own);
+    assert_eq!(organisation.diagnose().findings.len(), 0);
+}
+
 #[test]
 fn what_is_presented_as_configured_is_no_finding() {
     let mut organisation = healthy(2);

@@ -42,6 +42,7 @@ mod connector_name_on_internal_connector;
 mod connector_names_outdated_certificate;
 mod ecc_certificate_unsupported;
 mod edge_default_ca_issued;
+mod edge_subscription_outdated;
 mod exchange_service_down;
 mod federation_certificate_expires;
 mod front_end_differs_between_servers;
@@ -156,6 +157,7 @@ pub const ALL: &[Check] = &[
     connector_names_outdated_certificate::CHECK,
     ecc_certificate_unsupported::CHECK,
     edge_default_ca_issued::CHECK,
+    edge_subscription_outdated::CHECK,
     exchange_service_down::CHECK,
     federation_certificate_expires::CHECK,
     front_end_differs_between_servers::CHECK,
