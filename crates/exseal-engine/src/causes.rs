@@ -19,6 +19,8 @@ const FOLLOWS: &[(&str, &str)] = &[
         "transport-reports-certificate-fault",
     ),
     ("back-end-unbound", "transport-reports-certificate-fault"),
+    ("edge-subscription-outdated", "internal-transport-missing"),
+    ("edge-subscription-outdated", "certificate-expires"),
     ("auth-current-expired", "payload-signing-broken"),
     ("auth-current-missing", "payload-signing-broken"),
     ("auth-current-expired", "next-update-would-fail"),

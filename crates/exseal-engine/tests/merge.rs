@@ -49,6 +49,14 @@ proptest! {
     }
 
     #[test]
+    fn merging_in_heaps_changes_nothing(count in 1_usize..5, heap in 1_usize..7) {
+        let pieces = pieces(count);
+        let expected = merge(pieces.clone());
+        let heaps: Vec<Inventory> = pieces.chunks(heap).map(|heap| merge(heap.to_vec())).collect();
+        prop_assert_eq!(merge(heaps), expected);
+    }
+
+    #[test]
     fn merging_what_was_merged_changes_nothing(count in 1_usize..5) {
         let once = merge(pieces(count));
         prop_assert_eq!(&merge([once.clone()]), &once);

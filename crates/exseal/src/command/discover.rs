@@ -41,9 +41,7 @@ pub(crate) fn run(context: &Context, args: &DiscoverArgs) -> Result<Outcome, Com
         return Ok(Outcome::Done);
     }
     if let Some(path) = &args.output {
-        let mut content = serde_json::to_vec(&inventory).map_err(std::io::Error::from)?;
-        content.push(b'\n');
-        super::write(context, path, &content)?;
+        super::write_json(context, path, &inventory)?;
     }
     print(context, &summary(&inventory, context))?;
     if let Some(path) = &args.output {

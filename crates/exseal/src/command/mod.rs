@@ -231,9 +231,29 @@ pub(crate) fn json_text(value: &impl serde::Serialize) -> Result<String, Command
 ///
 /// `-` is standard output. Windows PowerShell's `>` would make UTF-16 of it, so commands offer to write files themselves.
 pub(crate) fn write(context: &Context, path: &Path, content: &[u8]) -> Result<(), CommandError> {
+    write_by(context, path, |out| out.write_all(content))
+}
+
+/// As [`write`], for a value as JSON in one line: its text is never in memory as a whole.
+pub(crate) fn write_json(
+    context: &Context,
+    path: &Path,
+    value: &impl serde::Serialize,
+) -> Result<(), CommandError> {
+    write_by(context, path, |out| {
+        serde_json::to_writer(&mut *out, value)?;
+        out.write_all(b"\n")
+    })
+}
+
+fn write_by(
+    context: &Context,
+    path: &Path,
+    content: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>,
+) -> Result<(), CommandError> {
     if path.as_os_str() == "-" {
-        let mut out = std::io::stdout().lock();
-        out.write_all(content)?;
+        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        content(&mut out)?;
         out.flush()?;
         return Ok(());
     }
@@ -242,11 +262,17 @@ pub(crate) fn write(context: &Context, path: &Path, content: &[u8]) -> Result<()
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".part");
     let beside = path.with_file_name(name);
-    std::fs::write(&beside, content).map_err(cannot)?;
-    std::fs::rename(&beside, path).map_err(|error| {
-        let _ = std::fs::remove_file(&beside);
-        cannot(error)
-    })?;
+    let written = std::fs::File::create(&beside).and_then(|file| {
+        let mut out = std::io::BufWriter::new(file);
+        content(&mut out)?;
+        out.flush()
+    });
+    written
+        .and_then(|()| std::fs::rename(&beside, path))
+        .map_err(|error| {
+            let _ = std::fs::remove_file(&beside);
+            cannot(error)
+        })?;
     context.say(&format!("written to {}", path.display()));
     Ok(())
 }

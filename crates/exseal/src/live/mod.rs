@@ -32,6 +32,9 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::inputs::Passwords;
 
+/// So many inventories of visits are merged before more are kept.
+const HEAP: usize = 64;
+
 /// Everything a look needs.
 struct Looking {
     args: LiveArgs,
@@ -264,12 +267,18 @@ impl Looking {
             });
         }
         let mut seen = Vec::new();
+        let mut heap = Vec::new();
         while let Some(visited) = visits.join_next().await {
             match visited {
-                Ok(inventories) => seen.extend(inventories),
+                Ok(inventories) => heap.extend(inventories),
                 Err(error) => tracing::warn!(%error, "A visit ended by itself"),
             }
+            // What servers and channels have in common is kept once: two hundred servers fit into little memory.
+            if heap.len() >= HEAP {
+                seen.push(exseal_engine::merge(std::mem::take(&mut heap)));
+            }
         }
+        seen.append(&mut heap);
         seen
     }
 
