@@ -9,7 +9,7 @@ use std::fs;
 use clap::Args;
 use tree_sitter::{Node, Parser, Tree};
 
-use crate::{Failure, Result, helper, workspace};
+use crate::{Failure, Result, helper, setup, workspace};
 
 /// Arguments of `cargo xtask powershell`.
 #[derive(Debug, Args)]
@@ -46,11 +46,46 @@ pub(crate) fn check() -> Result<String> {
                 .map(|fault| format!("{script}:{fault}")),
         );
     }
+    for server in ["ex2", "ex3"] {
+        let text = by_hand(server)?;
+        let tree = parse(&text)?;
+        visit(tree.root_node(), &mut |node| {
+            if node.is_error() || node.is_missing() {
+                let at = node.start_position();
+                let line = text.lines().nth(at.row).unwrap_or_default();
+                wrong.push(format!(
+                    "the script of a plan for {server}, line {}, column {}: not well-formed: {line}",
+                    at.row + 1,
+                    at.column + 1
+                ));
+            }
+        });
+    }
     if wrong.is_empty() {
-        Ok(format!("{} scripts", scripts.len()))
+        Ok(format!("{} scripts, and those of a plan", scripts.len()))
     } else {
         Err(Failure::new(wrong.join("\n")))
     }
+}
+
+/// The script that `exseal plan script` makes of a plan for the sample.
+fn by_hand(server: &str) -> Result<String> {
+    let program = setup::exseal()?;
+    let plan = workspace::target().join("by-hand.json");
+    workspace::capture(
+        workspace::command(&program)
+            .args(["plan", "back-end", "renew", "internal-transport", "renew"])
+            .args(["--from", "examples/kiefer", "--now", "2026-11-24T09:00:00Z", "-o"])
+            .arg(&plan),
+    )?;
+    let script = workspace::capture(
+        workspace::command(&program)
+            .args(["plan", "script", "--server", server])
+            .arg(&plan),
+    )?;
+    fs::remove_file(&plan)?;
+    let text = String::from_utf8_lossy(&script.stdout).replace('\r', "");
+    Ok(text.trim_start_matches('\u{feff}').to_owned())
 }
 
 /// What a script may do.

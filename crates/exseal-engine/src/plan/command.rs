@@ -158,7 +158,7 @@ const fn start_mode(start_type: StartType) -> &'static str {
 }
 
 /// As http.sys names it: `0.0.0.0:444`, `mail.example.org:443`.
-fn in_http_sys(endpoint: &Endpoint) -> String {
+pub(super) fn in_http_sys(endpoint: &Endpoint) -> String {
     if !endpoint.host.is_empty() {
         return format!("{}:{}", endpoint.host, endpoint.port);
     }

@@ -11,6 +11,7 @@ mod fix;
 mod goals;
 mod holds;
 mod predict;
+mod script;
 mod step;
 pub mod words;
 
@@ -24,6 +25,7 @@ use draft::Draft;
 pub use command::call;
 pub use fix::{Fix, Group, Urgency, fix};
 pub use holds::{Holds, carries, holds};
+pub use script::script;
 pub use step::expects;
 
 /// Makes the plan of some goals, in their order, `cleanup` last; of one goal server by server, in the order of their names.

@@ -31,6 +31,7 @@ pub(crate) struct PlanArgs {
 #[derive(Subcommand, Debug)]
 enum PlanCommand {
     Show(ShowArgs),
+    Script(ScriptArgs),
 }
 
 /// Show a plan that was written
@@ -42,6 +43,21 @@ struct ShowArgs {
     /// Print it as it is, in JSON (docs/schema/plan.json)
     #[arg(long)]
     json: bool,
+}
+
+/// Write a plan as a Windows PowerShell 5.1 script, for those who have to run it by hand
+#[derive(Args, Debug)]
+struct ScriptArgs {
+    /// The plan
+    plan: PathBuf,
+
+    /// The steps of this server only
+    #[arg(long, value_name = "NAME")]
+    server: Option<String>,
+
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -90,6 +106,7 @@ pub(crate) fn run(context: &Context, args: &PlanArgs) -> Result<Outcome, Command
             }
             Ok(Outcome::Done)
         }
+        Some(PlanCommand::Script(args)) => script(context, args),
         None => make(context, &args.make),
     }
 }
@@ -136,6 +153,28 @@ fn make(context: &Context, args: &Make) -> Result<Outcome, CommandError> {
             }
         }
     }
+    Ok(Outcome::Done)
+}
+
+fn script(context: &Context, args: &ScriptArgs) -> Result<Outcome, CommandError> {
+    let plan = read(&args.plan)?;
+    let module = exseal_exchange::change::MODULE;
+    let serial = || exseal_run::Host::serial(&mut crate::live::Machine);
+    let text = exseal_engine::plan::script(&plan, args.server.as_deref(), module, serial);
+    let text = text.map_err(|servers| {
+        let name = args.server.as_deref().unwrap_or("none");
+        CommandError::usage(format!(
+            "expected one server of the plan ({}), found {name}",
+            servers.join(", ")
+        ))
+        .hint("a script is for one server: name it with --server")
+    })?;
+    // Windows PowerShell 5.1 takes a script without a mark for one of the local code page.
+    let text = text.replace("\r\n", "\n");
+    let mut bytes = b"\xef\xbb\xbf".to_vec();
+    bytes.extend(text.replace('\n', "\r\n").into_bytes());
+    let path = args.output.as_deref().unwrap_or_else(|| Path::new("-"));
+    write(context, path, &bytes)?;
     Ok(Outcome::Done)
 }
 

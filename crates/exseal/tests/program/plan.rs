@@ -120,3 +120,26 @@ fn a_plan_is_rehearsed_in_the_lab_on_stand_ins() {
     assert_eq!(run["failed"], Value::Array(Vec::new()), "{run}");
     assert!(run["handshakes"].as_u64().unwrap() > 0, "{run}");
 }
+
+#[test]
+fn a_plan_becomes_a_script_for_one_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("plan.json");
+    let path = file.to_str().unwrap();
+    let mut arguments = with(&["plan", "back-end", "renew"]);
+    arguments.extend(["-o", path]);
+    stdout(&arguments);
+    let several = run(&["plan", "script", path]);
+    assert_eq!(several.status.code(), Some(2), "a script is for one server");
+    let script = stdout(&["plan", "script", path, "--server", "ex3"]);
+    assert!(script.starts_with('\u{feff}') && script.lines().count() > 500);
+    assert!(
+        !script.replace("\r\n", "").contains(['\n', '\r']),
+        "line ends of Windows"
+    );
+    let steps = script.rsplit("$did = @{}").next().unwrap().replace("\r\n", "\n");
+    let at = steps.find("-Serial '").unwrap() + 9;
+    let serial = steps.get(at..at + 32).unwrap().to_owned();
+    assert!(serial.chars().all(|c| c.is_ascii_hexdigit()), "{serial}");
+    insta::assert_snapshot!("plan_script", steps.replace(&serial, "SERIAL"));
+}
