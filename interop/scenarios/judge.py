@@ -7,6 +7,7 @@ judge.py EXSEAL SCENARIOS FOLDER [STORY…]: the program; the stories as data; a
 import base64
 import json
 import re
+import shutil
 import signal
 import ssl
 import socket
@@ -23,6 +24,8 @@ from running import NOW, PASSWORD, Story, failures, hold, run  # noqa: E402
 
 # Events are older than the repair and stay where they are.
 LATER = {"transport-reports-certificate-fault"}
+# Behind this line of the journal a second operator comes.
+SECOND = 7
 counts = {"handshakes": 0, "kills": 0}
 counting = threading.Lock()
 
@@ -229,6 +232,14 @@ def killed(program, folder, number, back):
         journal = next(lab.folder.glob("*.journal"))
         place = f"killed behind line {number}, {'taken back' if back else 'resumed'}"
         over = json.loads(run(program, "journal", "show", str(journal), "--json").stdout)[-1]["entry"] == "ended"
+        if number == SECOND:
+            # Another person, with the same plan elsewhere, while the server is still locked by the run that died.
+            elsewhere = lab.folder / "elsewhere"
+            elsewhere.mkdir()
+            shutil.copy(path, elsewhere)
+            second = exseal(lab, "apply", str(elsewhere / "plan.json"), "--yes")
+            hold(second.returncode == 1 and "is locked" in " ".join(second.stderr.replace("│", " ").split()), f"{place}: a second operator was let in: {second.stderr[-400:]}")
+            hold(state(lab) != was or number < 3, f"{place}: nothing was begun")
         if back:
             done = exseal(lab, "rollback", str(journal), "--yes")
             hold(done.returncode == 0, f"{place}: rollback ended with {done.returncode}: {done.stderr[-500:]}")
