@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use clap::Args;
 
-use crate::{Failure, Result, setup, workspace};
+use crate::{Failure, Result, lab_live, setup, workspace};
 
 /// Arguments of `cargo xtask play`.
 #[derive(Debug, Args)]
@@ -19,23 +19,10 @@ pub(crate) struct PlayArgs {
 ///
 /// # Errors
 ///
-/// What differs.
+/// What differs, or that openssl cannot be installed.
 pub(crate) fn check() -> Result<String> {
-    let program = setup::exseal()?;
-    let folder = workspace::target().join("scenarios");
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder)?;
-    let mut judge = workspace::command("python3");
-    judge
-        .arg(workspace::root().join("interop/scenarios/judge.py"))
-        .arg(program)
-        .arg(workspace::root().join("scenarios"))
-        .arg(&folder)
-        .env("EXSEAL_LABS", folder.join("labs"))
-        .env("PYTHONDONTWRITEBYTECODE", "1");
-    let output = workspace::capture(&mut judge)?;
-    let _ = std::fs::remove_dir_all(&folder);
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    setup::program("openssl", &["version"], "openssl")?;
+    lab_live::judged("scenarios", "scenarios")
 }
 
 /// Shows a story: each command as one would type it, and what it says.
