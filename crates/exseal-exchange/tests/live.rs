@@ -350,7 +350,8 @@ fn helper() -> (Recorded, Vec<(String, Value, Value)>) {
     let mut written = Vec::new();
     for function in contract["functions"].as_array().unwrap() {
         let name = function["name"].as_str().unwrap();
-        if !name.starts_with("Get-") {
+        // The changing half reads its lock, too.
+        if function["reads"].is_null() {
             continue;
         }
         let (input, output) = (&function["example"]["input"], &function["example"]["output"]);
