@@ -90,11 +90,12 @@ def edge_outdated(lab):
     return recorded.thumbprint != found.thumbprint, f"recorded {recorded}, presented {found}"
 
 
-def edge_without_accounts(lab):
-    """No cmdlet and no attribute shows it in clear text: the state behind the scenes does."""
-    own, now = lab.dump()["sites"][0]["directory"]["edge-subscription/EDGE1"], lab.now
-    until = own["bootstrapUntil"]
-    return until is not None and until < now.strftime("%Y-%m-%dT%H:%M:%SZ"), own
+def edge_refuses_the_credential(lab):
+    """Synchronising does not come in, for the credential and not for the network."""
+    found, errors = lab.cmdlet("EX1", "Start-EdgeSynchronization", "Result", "FailureDetails", Server="EX1")
+    said = [(str(one["Result"]), str(one["FailureDetails"])) for one in found]
+    refused = bool(said) and all(result == "CouldNotConnect" and "supplied credential is invalid" in why for result, why in said)
+    return refused, said or errors
 
 
 def outdated(lab):
@@ -337,7 +338,7 @@ STORIES = {
         healthy=TWO_SITES,
     ),
     "edge-credential-invalid": story(
-        Sentence("the subscription's bootstrap account has ended, and no other took its place", edge_without_accounts),
+        Sentence("Start-EdgeSynchronization does not come in: the credential is invalid", edge_refuses_the_credential),
         opened("EDGE1", 50636), presents("EDGE1:50636", self_signed), healthy=TWO_SITES,
     ),
     "edge-expired": story(
