@@ -1,7 +1,7 @@
 //! From an inventory and what a person asks for to a plan: no choice left, every step with its words, its conditions, its
 //! proofs and its way back.
 //!
-//! A goal (one file each under `goals`) looks at a [`Draft`] and pushes changes onto it. The draft turns each change into a
+//! A goal (one file each under `goals`) looks at a draft and pushes changes onto it. The draft turns each change into a
 //! step of the inventory **as the steps before it will leave it**, so that goals stand on each other, and the plan of what
 //! a plan leaves is empty.
 

@@ -234,7 +234,7 @@ pub(crate) fn write(context: &Context, path: &Path, content: &[u8]) -> Result<()
     write_by(context, path, |out| out.write_all(content))
 }
 
-/// As [`write()`], for a value as JSON in one line: its text is never in memory as a whole.
+/// As `write`, for a value as JSON in one line: its text is never in memory as a whole.
 pub(crate) fn write_json(
     context: &Context,
     path: &Path,
