@@ -4,8 +4,12 @@
 //! counters go into what runs on the target only (`--target`), not into build scripts.
 
 use std::fs;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use clap::Args;
 use serde::Deserialize;
@@ -65,15 +69,14 @@ pub(crate) fn check(folder: &Path, wanted: &[String], seconds: u32) -> Result<St
     }
     let programs = build(folder)?;
 
-    let mut total = 0;
-    let mut ran = 0;
-    let mut crashed = Vec::new();
-    for name in targets
+    let chosen: Vec<&String> = targets
         .iter()
         .filter(|name| wanted.is_empty() || wanted.contains(name))
-    {
-        let (executions, crash) = fuzz(folder, &programs.join(name), name, seconds)?;
-        ran += 1;
+        .collect();
+    let mut total = 0;
+    let mut crashed = Vec::new();
+    for (name, outcome) in chosen.iter().zip(fuzz_all(folder, &programs, &chosen, seconds)) {
+        let (executions, crash) = outcome?;
         total += executions;
         println!(
             "{name:<24} {executions:>10} executions{}",
@@ -81,6 +84,7 @@ pub(crate) fn check(folder: &Path, wanted: &[String], seconds: u32) -> Result<St
         );
         crashed.extend(crash);
     }
+    let ran = chosen.len();
     if crashed.is_empty() {
         Ok(format!(
             "{ran} targets, {total} executions in {seconds} s each, no crash"
@@ -158,8 +162,36 @@ fn build(folder: &Path) -> Result<PathBuf> {
     Ok(target.join(host).join("release"))
 }
 
-/// Runs one target; returns its executions, and the words about its crash.
-fn fuzz(folder: &Path, program: &Path, name: &str, seconds: u32) -> Result<(u64, Option<String>)> {
+/// What running one target gave: its executions, and the words about its crash.
+type Ran = Result<(u64, Option<String>)>;
+
+/// Runs the targets, as many at once as there are processors; what each gave, in their order.
+fn fuzz_all(folder: &Path, programs: &Path, targets: &[&String], seconds: u32) -> Vec<Ran> {
+    let lanes = thread::available_parallelism().map_or(1, NonZero::get);
+    let next = AtomicUsize::new(0);
+    let lane = || {
+        let mut ran = Vec::new();
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(name) = targets.get(place) else {
+                return ran;
+            };
+            ran.push((place, fuzz(folder, &programs.join(name), name, seconds)));
+        }
+    };
+    let mut ran: Vec<(usize, Ran)> = thread::scope(|scope| {
+        let running: Vec<_> = (0..lanes).map(|_| scope.spawn(lane)).collect();
+        running
+            .into_iter()
+            .flat_map(|lane| lane.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
+    });
+    ran.sort_by_key(|(place, _)| *place);
+    ran.into_iter().map(|(_, ran)| ran).collect()
+}
+
+/// Runs one target.
+fn fuzz(folder: &Path, program: &Path, name: &str, seconds: u32) -> Ran {
     let corpus = folder.join("corpus").join(name);
     let seeds = folder.join("seeds").join(name);
     let artifacts = folder.join("artifacts").join(name);
