@@ -55,13 +55,23 @@ pub fn english() -> &'static Catalogue {
 /// Puts values into a sentence. A placeholder without a value stays, so that a test can see it.
 #[must_use]
 pub fn fill(sentence: &str, values: &[(&str, String)]) -> String {
-    let mut filled = sentence.to_owned();
-    for (name, value) in values {
-        let place = format!("{{{name}}}");
-        if filled.contains(&place) {
-            filled = filled.replace(&place, value);
+    let mut filled = String::with_capacity(sentence.len() + 64);
+    let mut rest = sentence;
+    while let Some((before, behind)) = rest.split_once('{') {
+        filled.push_str(before);
+        let named = behind.split_once('}').and_then(|(name, behind)| {
+            let (_, value) = values.iter().find(|(own, _)| *own == name)?;
+            Some((value, behind))
+        });
+        if let Some((value, behind)) = named {
+            filled.push_str(value);
+            rest = behind;
+        } else {
+            filled.push('{');
+            rest = behind;
         }
     }
+    filled.push_str(rest);
     filled
 }
 
@@ -87,5 +97,8 @@ mod tests {
     #[test]
     fn values_are_put_in_where_they_belong() {
         assert_eq!(fill("{a} and {b}", &[("a", "1".into())]), "1 and {b}");
+        // A value is not looked at again, and a brace alone is a brace.
+        let values = [("a", "{b}".into()), ("b", "2".into())];
+        assert_eq!(fill("{ {a} {b}{", &values), "{ {b} 2{");
     }
 }

@@ -365,6 +365,7 @@ proptest! {
         }
         let inventory = merge([organisation.inventory]);
         let made = plan(&inventory, &policy, &goals(), &[], now());
+        prop_assert_eq!(&made.inventory, &inventory);
 
         // After every prefix no slot is worse off than before it. Checked where a step may matter, and at the end.
         let mut before = slots(&inventory, &policy);

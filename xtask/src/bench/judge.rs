@@ -49,7 +49,9 @@ pub(super) fn run(_: &JudgeArgs) -> Result {
     }
     let parts = workspace::capture(workspace::command(release.join("examples/judge")).args(&files))?;
     println!("parts, milliseconds:");
-    print!("{}", String::from_utf8_lossy(&parts.stdout));
+    let parts = String::from_utf8_lossy(&parts.stdout);
+    print!("{parts}");
+    println!("{}", growth(&parts)?);
     println!("whole program, best of five:");
     for file in &files {
         let diagnose = ["diagnose", "--now", "2026-11-24T09:00:00Z", "--json", "--from"];
@@ -73,6 +75,28 @@ pub(super) fn run(_: &JudgeArgs) -> Result {
     }
     fs::remove_dir_all(&folder)?;
     Ok(())
+}
+
+/// What diagnosing and planning take together, and how that grows from the smallest inventory to the largest.
+fn growth(parts: &str) -> Result<String> {
+    let mut sums = Vec::new();
+    for line in parts.lines() {
+        let line: Value = serde_json::from_str(line)?;
+        let number = |key: &str| {
+            line[key]
+                .as_f64()
+                .ok_or_else(|| Failure::new(format!("expected a number {key} in {line}, found none")))
+        };
+        sums.push((number("servers")?, number("diagnose_ms")? + number("plan_ms")?));
+    }
+    let (Some((few, quick)), Some((many, slow))) = (sums.first(), sums.last()) else {
+        return Err(Failure::new("the example printed nothing"));
+    };
+    Ok(format!(
+        "diagnose + plan: {slow:.0} ms for {many} servers (goal: 200 for 1000); {:.1} times the servers take {:.1} times as long",
+        many / few,
+        slow / quick
+    ))
 }
 
 fn name(file: &Path) -> String {

@@ -86,6 +86,7 @@ mod subjects_repeat;
 mod thumbprint_referred_to_elsewhere;
 mod transport_reports_certificate_fault;
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use exseal_model::inventory::{Server, StoreEntry};
@@ -215,6 +216,8 @@ pub struct Context<'i> {
     uses: HashMap<(Option<usize>, Thumbprint), Vec<usize>>,
     /// The certificates of AuthConfig.
     auth: HashSet<Thumbprint>,
+    /// What is in use on each server, once a check asked.
+    in_use: Vec<OnceCell<Vec<InUse<'i>>>>,
 }
 
 impl<'i> Context<'i> {
@@ -240,6 +243,7 @@ impl<'i> Context<'i> {
             slots,
             uses,
             auth: auth.collect(),
+            in_use: vec![OnceCell::new(); inventory.servers.len()],
         }
     }
 
@@ -325,14 +329,20 @@ impl<'i> Context<'i> {
 
     /// The certificates of a server that something uses: a slot presents it, or Exchange shows a service for it. Each once,
     /// with the slots that present it; bystanders and Auth certificates are left out.
-    pub fn in_use(&self, at: usize, server: &'i Server) -> Vec<InUse<'i>> {
+    pub fn in_use(&self, at: usize, server: &'i Server) -> &[InUse<'i>] {
+        self.in_use
+            .get(at)
+            .map_or(&[], |own| own.get_or_init(|| self.look_in_use(at, server)))
+    }
+
+    fn look_in_use(&self, at: usize, server: &'i Server) -> Vec<InUse<'i>> {
         let mut found: Vec<InUse<'i>> = Vec::new();
         for (entry, certificate) in self.certificates_of(server) {
             if self.is_auth(certificate) {
                 continue;
             }
             let slots: Vec<Slot> = self.presenting(at, certificate.thumbprint).cloned().collect();
-            let services = entry.services.value().cloned().unwrap_or_default();
+            let services = entry.services.value().map_or(&[][..], Vec::as_slice);
             let idle = slots.is_empty() && services.is_empty();
             if idle || (slots.is_empty() && self.is_bystander(certificate)) {
                 continue;
@@ -364,7 +374,7 @@ impl<'i> Context<'i> {
                 entry: None,
                 certificate,
                 slots,
-                services: Vec::new(),
+                services: &[],
             });
         }
         found
@@ -372,6 +382,7 @@ impl<'i> Context<'i> {
 }
 
 /// A certificate something uses.
+#[derive(Clone)]
 pub struct InUse<'i> {
     /// Its entry in My, if it is there.
     pub entry: Option<&'i StoreEntry>,
@@ -380,7 +391,7 @@ pub struct InUse<'i> {
     /// The slots that present it, in their order.
     pub slots: Vec<Slot>,
     /// The services Exchange shows for it.
-    pub services: Vec<String>,
+    pub services: &'i [String],
 }
 
 impl InUse<'_> {

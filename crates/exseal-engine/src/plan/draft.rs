@@ -25,6 +25,8 @@ pub(super) struct Draft<'i> {
     /// What refers to certificates, worked out once a goal asks.
     pub(super) references: Option<std::rc::Rc<super::goals::Known>>,
     at: predict::Places,
+    /// What servers were like before the first step on them, by their place.
+    before: BTreeMap<usize, predict::Before>,
 }
 
 impl<'i> Draft<'i> {
@@ -44,6 +46,7 @@ impl<'i> Draft<'i> {
             waits: Vec::new(),
             made: BTreeMap::new(),
             references: None,
+            before: BTreeMap::new(),
         }
     }
 
@@ -119,6 +122,13 @@ impl<'i> Draft<'i> {
     pub(super) fn push(&mut self, change: Change, why: &str, values: &[(&str, String)]) -> u32 {
         let number = u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX);
         let step = step::of(self, number, change, sentence(why, values));
+        if let Some(at) = self.at.get(step.change.server())
+            && let Some(server) = self.inventory.servers.get(at)
+        {
+            self.before
+                .entry(at)
+                .or_insert_with(|| predict::Before::of(server));
+        }
         if let Some(thumbprint) =
             predict::apply(&mut self.inventory, &self.at, &step.change, number, self.now)
         {
@@ -126,6 +136,19 @@ impl<'i> Draft<'i> {
         }
         self.steps.push(step);
         number
+    }
+
+    /// The steps, what waits, and the inventory as it was before any of it.
+    pub(super) fn end(mut self) -> (Vec<Step>, Vec<Wait>, Inventory) {
+        for (at, before) in self.before {
+            if let Some(server) = self.inventory.servers.get_mut(at) {
+                before.restore(server);
+            }
+        }
+        for made in self.made.keys() {
+            self.inventory.certificates.remove(made);
+        }
+        (self.steps, self.waits, self.inventory)
     }
 
     /// The step that was pushed last.

@@ -47,9 +47,9 @@ pub fn plan(
     for goal in ordered {
         goals::pursue(goal, &mut draft);
     }
-    let Draft { mut steps, waits, .. } = draft;
+    let (mut steps, waits, inventory) = draft.end();
     guard_making(&mut steps);
-    Plan::of(now, goals.to_vec(), steps, waits, inventory.clone())
+    Plan::of(now, goals.to_vec(), steps, waits, inventory)
 }
 
 /// What the first step that uses a new certificate needs is needed for making it: a plan that was applied already, or whose

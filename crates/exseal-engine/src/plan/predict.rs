@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use exseal_model::inventory::{HttpSysEntry, Server, StoreEntry};
+use exseal_model::inventory::{HttpSysEntry, Server, Store, StoreEntry, WebSite, WindowsService};
 use exseal_model::plan::{Change, Which};
-use exseal_model::{Certificate, Inventory, Keyed as _, Observed, SourceId, Thumbprint};
+use exseal_model::{Certificate, Inventory, Keyed as _, Listing, Observed, SourceId, Thumbprint};
 use jiff::{SignedDuration, Timestamp};
 
 /// Where the servers are, by the name that plans give them.
@@ -22,6 +22,44 @@ impl Places {
 
     pub(super) fn get(&self, name: &str) -> Option<usize> {
         self.0.get(&name.to_lowercase()).copied()
+    }
+}
+
+/// Everything of a server that [`apply`] may change, as it was: copying the whole server would cost as much as planning.
+pub(super) struct Before {
+    stores: [(Store, Listing<StoreEntry>); 5],
+    http_sys: Listing<HttpSysEntry>,
+    sites: Listing<WebSite>,
+    services: Listing<WindowsService>,
+    internal_transport: Observed<Thumbprint>,
+}
+
+impl Before {
+    pub(super) fn of(server: &Server) -> Self {
+        Self {
+            stores: [
+                (Store::My, server.my.clone()),
+                (Store::Request, server.request.clone()),
+                (Store::Root, server.root.clone()),
+                (Store::CA, server.ca.clone()),
+                (Store::WebHosting, server.web_hosting.clone()),
+            ],
+            http_sys: server.http_sys.clone(),
+            sites: server.sites.clone(),
+            services: server.services.clone(),
+            internal_transport: server.internal_transport.clone(),
+        }
+    }
+
+    /// Makes a server what it was.
+    pub(super) fn restore(self, server: &mut Server) {
+        for (store, listing) in self.stores {
+            *server.store_mut(store) = listing;
+        }
+        server.http_sys = self.http_sys;
+        server.sites = self.sites;
+        server.services = self.services;
+        server.internal_transport = self.internal_transport;
     }
 }
 
