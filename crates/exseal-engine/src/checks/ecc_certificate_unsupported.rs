@@ -27,7 +27,7 @@ fn run(context: &Context<'_>, report: &mut Report) {
     for (at, server) in context.servers() {
         for used in context
             .in_use(at, server)
-            .into_iter()
+            .iter()
             .filter(|used| used.certificate.key_algorithm == "ECC")
         {
             let Some(slot) = used.worst_slot() else { continue };
