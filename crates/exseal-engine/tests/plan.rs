@@ -11,7 +11,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use exseal_engine::plan::{Holds, holds, plan, predicted};
+use exseal_engine::plan::{Holds, fix, holds, plan, predicted};
 use exseal_engine::{Policy, diagnose, merge};
 use exseal_model::inventory::{EdgeSubscription, StoreEntry, WindowsService};
 use exseal_model::plan::{Inverse, WaitKind};
@@ -347,6 +347,45 @@ fn goals() -> Vec<Goal> {
     ]
 }
 
+/// Of what diagnose found nothing is lost: a plan mends it, or a person is told what it needs.
+fn nothing_is_lost(inventory: &Inventory, policy: &Policy) -> Result<(), TestCaseError> {
+    let mut found = diagnose(inventory, policy, now()).findings;
+    let fixed = fix(inventory, policy, &[], now());
+    let mut told: Vec<_> = fixed.for_a_person.clone();
+    for group in &fixed.groups {
+        prop_assert!(
+            !group.plan.steps.is_empty(),
+            "nothing is done for {:?}",
+            group.mends
+        );
+        let left = diagnose(&predicted(&group.plan, group.plan.steps.len()), policy, now()).findings;
+        for mended in &group.mends {
+            let same = left.iter().find(|one| {
+                (&one.name, &one.server, &one.slot) == (&mended.name, &mended.server, &mended.slot)
+            });
+            prop_assert!(
+                same.is_none(),
+                "{} is there behind its plan: {}",
+                mended.name,
+                words(&group.plan)
+            );
+        }
+        told.extend(group.mends.iter().cloned());
+    }
+    let key = |one: &exseal_model::Finding| format!("{one:?}");
+    found.sort_by_key(key);
+    told.sort_by_key(key);
+    prop_assert_eq!(&found, &told);
+    for finding in &fixed.for_a_person {
+        prop_assert!(
+            !finding.fix.is_empty(),
+            "{} does not say what it needs",
+            finding.name
+        );
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -380,6 +419,10 @@ proptest! {
                 );
             }
             before = after;
+        }
+
+        if shape.servers <= 40 {
+            nothing_is_lost(&inventory, &policy)?;
         }
 
         // The plan of what it leaves is empty.

@@ -131,14 +131,7 @@ pub fn fix(
         }
         mends.push(finding);
     }
-    // What another goal mends on the way, like the update that would fail, is mended too.
-    let (also, for_a_person): (Vec<Finding>, Vec<Finding>) = for_a_person
-        .into_iter()
-        .partition(|finding| !left.contains(&place(finding)));
-    if let Some((_, (_, mends))) = groups.iter_mut().next() {
-        mends.extend(also);
-    }
-    let groups = groups
+    let mut groups: Vec<Group> = groups
         .into_iter()
         .map(|(urgency, (goals, mends))| Group {
             urgency,
@@ -146,6 +139,21 @@ pub fn fix(
             plan: plan(inventory, policy, &of_a_kind(&goals), earlier, now),
         })
         .collect();
+    // What a plan mends on the way, like the update that would fail, stands with the first plan that does.
+    if for_a_person.iter().any(|finding| !left.contains(&place(finding))) {
+        for group in &mut groups {
+            let left = predicted(&group.plan, group.plan.steps.len());
+            let left: BTreeSet<_> = diagnose(&left, policy, now).findings.iter().map(place).collect();
+            let (still, also) = for_a_person
+                .into_iter()
+                .partition(|finding| left.contains(&place(finding)));
+            for_a_person = still;
+            group.mends.extend::<Vec<Finding>>(also);
+            group
+                .mends
+                .sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        }
+    }
     Fix {
         format: 1,
         groups,
