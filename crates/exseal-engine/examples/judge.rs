@@ -22,7 +22,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Goal::ServicesStart { servers: Vec::new() },
             Goal::BackEndRenew { servers: Vec::new() },
             Goal::InternalTransportRenew { servers: Vec::new() },
-            Goal::Cleanup { servers: Vec::new() },
+            Goal::Cleanup {
+                servers: Vec::new(),
+                backup: None,
+            },
         ];
         let plan = plan(&merged, &Policy::default(), &goals, &[], now);
         let planned = begin.elapsed();

@@ -268,7 +268,10 @@ fn what_was_seen_unused_for_long_goes_and_what_a_connector_names_stays() {
     organisation.inventory.organisation.send_connectors.items[0].tls_certificate_name =
         Observed::seen(pair, cmdlet);
     let inventory = merge([organisation.inventory]);
-    let goal = [Goal::Cleanup { servers: Vec::new() }];
+    let goal = [Goal::Cleanup {
+        servers: Vec::new(),
+        backup: None,
+    }];
     let earlier = [("2026-11-01T00:00:00Z".parse().unwrap(), inventory.clone())];
     let policy = Policy::default();
     let unseen = plan(&inventory, &policy, &goal, &[], now());
@@ -343,7 +346,10 @@ fn goals() -> Vec<Goal> {
         Goal::ServicesStart { servers: Vec::new() },
         back_end_renew(),
         Goal::InternalTransportRenew { servers: Vec::new() },
-        Goal::Cleanup { servers: Vec::new() },
+        Goal::Cleanup {
+            servers: Vec::new(),
+            backup: None,
+        },
     ]
 }
 

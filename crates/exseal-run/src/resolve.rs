@@ -25,6 +25,7 @@ pub(crate) fn condition(own: &Condition, made: &Made) -> Result<Condition, NotMa
         | Condition::NotInStore { certificate, .. }
         | Condition::EnabledForSmtp { certificate, .. }
         | Condition::NotConfigured { certificate, .. }
+        | Condition::BackedUp { certificate, .. }
         | Condition::NotReferredTo { certificate } => which(certificate, made)?,
         Condition::ServiceRuns { .. }
         | Condition::ServiceStart { .. }
@@ -66,6 +67,8 @@ pub(crate) fn change(own: &Change, made: &Made) -> Result<Change, NotMade> {
         Change::EnableSmtp { certificate, .. }
         | Change::CopyCertificate { certificate, .. }
         | Change::RemoveCertificate { certificate, .. }
+        | Change::BackUpCertificate { certificate, .. }
+        | Change::RestoreCertificate { certificate, .. }
         | Change::DiscardCertificate { certificate, .. } => which(certificate, made)?,
         Change::CreateCertificate { .. }
         | Change::SetServiceStart { .. }

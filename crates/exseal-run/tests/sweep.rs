@@ -72,6 +72,41 @@ fn back_end() -> Vec<Goal> {
     vec![Goal::BackEndRenew { servers: Vec::new() }]
 }
 
+/// Ended certificates on both servers that nothing uses: the key of one may be exported.
+fn cleaned() -> Plan {
+    let mut organisation = healthy(2);
+    world::services(&mut organisation);
+    for at in 0..2 {
+        let recipe = Recipe::self_signed("old", &["old.kiefer.example"]);
+        let old = organisation.put(
+            at,
+            &recipe.serial(70 + at as u8).ends("2026-02-01T00:00:00Z"),
+            &[],
+        );
+        let store = organisation.store;
+        let server = organisation.server(at);
+        server
+            .my
+            .items
+            .retain(|entry| entry.thumbprint != old || entry.services.value().is_some());
+        for entry in server.my.items.iter_mut().filter(|entry| entry.thumbprint == old) {
+            entry.has_private_key = Observed::seen(true, store);
+            entry.private_key_exportable = Observed::seen(at == 0, store);
+        }
+    }
+    let inventory = merge([organisation.inventory]);
+    let goals = [Goal::Cleanup {
+        servers: Vec::new(),
+        backup: Some("backups".to_owned()),
+    }];
+    let earlier = [("2026-10-01T00:00:00Z".parse().unwrap(), inventory.clone())];
+    let plan = exseal_engine::plan::plan(&inventory, &Policy::default(), &goals, &earlier, now());
+    assert_eq!(plan.steps.len(), 3, "a backup and two removals");
+    assert!(matches!(plan.steps[1].inverse, Inverse::Change(_)));
+    assert!(matches!(plan.steps[2].inverse, Inverse::Irreversible(_)));
+    plan
+}
+
 /// Every plan that is swept, by name.
 fn plans() -> Vec<(&'static str, Plan)> {
     let public = healthy(1).public;
@@ -89,6 +124,7 @@ fn plans() -> Vec<(&'static str, Plan)> {
             "services of a broken setup",
             planned(&[Goal::ServicesStart { servers: Vec::new() }], stopped),
         ),
+        ("what is left over, with backups", cleaned()),
         (
             "a forgotten loopback binding",
             planned(

@@ -132,6 +132,23 @@ impl Passwords {
     }
 }
 
+impl Passwords {
+    /// The password of backups that are to be written or read; typed twice where somebody types, for nobody sees a slip and
+    /// the file would open for nobody.
+    ///
+    /// # Errors
+    ///
+    /// When none is to be had, it is empty, or the second is another.
+    pub(crate) fn of_backups(&self) -> Result<Secret, CommandError> {
+        let first = self.further("the backups")?;
+        let typed = !self.password_stdin && self.password_fd.is_none();
+        if typed && self.further("the backups, again")?.expose() != first.expose() {
+            return Err(CommandError::usage("expected the same password twice, found two"));
+        }
+        Ok(first)
+    }
+}
+
 /// Who logs on, and by what.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Users {

@@ -106,6 +106,35 @@ pub fn call(change: &Change) -> Call {
             ],
             Vec::new(),
         ),
+        // What leaves the server is encrypted with the password already (facts/exchange.md 2.3).
+        Change::BackUpCertificate { certificate, .. } => (
+            Way::Exchange,
+            "Export-ExchangeCertificate",
+            vec![
+                ("Thumbprint", Argument::Certificate(*certificate)),
+                ("Server", text(&server)),
+                ("BinaryEncoded", Argument::Switch(true)),
+                ("Password", Argument::BackupPassword),
+            ],
+            Vec::new(),
+        ),
+        Change::RestoreCertificate {
+            certificate,
+            friendly_name,
+            file,
+            ..
+        } => (
+            Way::Server,
+            "Import-ExsealCertificate",
+            vec![
+                ("FriendlyName", text(friendly_name)),
+                ("Thumbprint", Argument::Certificate(*certificate)),
+                ("Exportable", Argument::Switch(true)),
+                ("Pfx", Argument::FileContent(file.clone())),
+                ("Password", Argument::BackupPassword),
+            ],
+            Vec::new(),
+        ),
         Change::DiscardCertificate { certificate, .. } => (
             Way::Server,
             "Remove-ExsealCertificate",
@@ -144,6 +173,10 @@ pub fn call(change: &Change) -> Call {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
             .collect::<BTreeMap<_, _>>(),
+        into_file: match change {
+            Change::BackUpCertificate { file, .. } => Some(file.clone()),
+            _ => None,
+        },
         answers,
     }
 }
@@ -214,7 +247,12 @@ pub(super) fn text(call: &Call, change: &Change) -> String {
                 text.push_str(&format!(" -{name} {thumbprint}"));
             }
             Argument::Certificate(made @ Which::MadeBy(_)) => text.push_str(&format!(" -{name} {made}")),
+            Argument::BackupPassword => text.push_str(&format!(" -{name} {ASKED_FOR}")),
+            Argument::FileContent(file) => text.push_str(&format!(" -{name} {}", as_secret(file))),
         }
+    }
+    if let Some(file) = &call.into_file {
+        text = into_file(&text, file);
     }
     if let Change::EnableSmtp {
         internal_transport, ..
@@ -227,6 +265,35 @@ pub(super) fn text(call: &Call, change: &Change) -> String {
         });
     }
     text
+}
+
+/// A password that is typed when the line runs.
+pub(super) const ASKED_FOR: &str = "(Read-Host -Prompt 'Password of the backup' -AsSecureString)";
+
+/// What is in a file, as the helper takes a PKCS#12 file.
+pub(super) fn as_secret(file: &str) -> String {
+    format!(
+        "(ConvertTo-SecureString -AsPlainText -Force -String ([Convert]::ToBase64String([IO.File]::ReadAllBytes({}))))",
+        quoted_always(file)
+    )
+}
+
+/// An export whose bytes go into a file.
+pub(super) fn into_file(export: &str, file: &str) -> String {
+    format!(
+        "[IO.File]::WriteAllBytes({}, ({export}).FileData)",
+        quoted_always(file)
+    )
+}
+
+/// As [`quoted`], also where PowerShell needs no quotation marks.
+pub(super) fn quoted_always(text: &str) -> String {
+    let own = quoted(text);
+    if own.starts_with('\'') {
+        own
+    } else {
+        format!("'{own}'")
+    }
 }
 
 /// A text of PowerShell that stands for itself, whatever it holds.

@@ -151,6 +151,18 @@ impl<'i> Draft<'i> {
         (self.steps, self.waits, self.inventory)
     }
 
+    /// The file into which an earlier step writes a server's certificate with its key.
+    pub(super) fn backup_of(&self, server: &str, certificate: Which) -> Option<String> {
+        self.steps.iter().rev().find_map(|step| match &step.change {
+            Change::BackUpCertificate {
+                server: own,
+                certificate: which,
+                file,
+            } if own == server && *which == certificate => Some(file.clone()),
+            _ => None,
+        })
+    }
+
     /// The step that was pushed last.
     pub(super) fn last(&mut self) -> Option<&mut Step> {
         self.steps.last_mut()

@@ -178,7 +178,7 @@ fn of_a_kind(goals: &[Goal]) -> Vec<Goal> {
             Goal::ServicesStart { servers } => services.extend(servers.clone()),
             Goal::BackEndRenew { servers } => back_end.extend(servers.clone()),
             Goal::InternalTransportRenew { servers } => transport.extend(servers.clone()),
-            Goal::Cleanup { servers } => cleanup.extend(servers.clone()),
+            Goal::Cleanup { servers, .. } => cleanup.extend(servers.clone()),
             Goal::FrontEndRebind { certificate, servers } => {
                 match front_end.iter_mut().find(|(own, _)| own == certificate) {
                     Some((_, all)) => all.extend(servers.clone()),
@@ -200,7 +200,10 @@ fn of_a_kind(goals: &[Goal]) -> Vec<Goal> {
     add(services, |servers| Goal::ServicesStart { servers });
     add(back_end, |servers| Goal::BackEndRenew { servers });
     add(transport, |servers| Goal::InternalTransportRenew { servers });
-    add(cleanup, |servers| Goal::Cleanup { servers });
+    add(cleanup, |servers| Goal::Cleanup {
+        servers,
+        backup: None,
+    });
     let rebind = front_end.into_iter().map(|(certificate, mut servers)| {
         servers.sort();
         Goal::FrontEndRebind { certificate, servers }
@@ -218,7 +221,10 @@ fn goal_for(inventory: &Inventory, policy: &Policy, finding: &Finding, now: Time
             return Some(Goal::ServicesStart { servers });
         }
         "certificate-left-over" | "root-holds-old-copies" | "auth-certificates-left-over" => {
-            return Some(Goal::Cleanup { servers });
+            return Some(Goal::Cleanup {
+                servers,
+                backup: None,
+            });
         }
         _ => {}
     }

@@ -101,6 +101,7 @@ pub fn holds(inventory: &Inventory, condition: &Condition) -> Holds {
         }
         // Whoever read anything over it knows.
         (Condition::ServerChannelOpens { .. }, _) => Holds::Yes,
+        (Condition::BackedUp { .. }, _) => unknown("only the machine exseal runs on tells"),
         (_, None) => unknown("the condition names no server"),
     }
 }

@@ -118,6 +118,17 @@ pub(super) fn apply(
                 listing.items.sort_by_key(StoreEntry::key);
             }
         }
+        Change::BackUpCertificate { .. } => {}
+        Change::RestoreCertificate {
+            certificate,
+            friendly_name,
+            ..
+        } => {
+            let certificate = stands_for(*certificate, server, now);
+            if server.in_my(certificate).is_none() {
+                create(server, certificate, friendly_name);
+            }
+        }
         Change::RemoveCertificate {
             store, certificate, ..
         } => {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use exseal_model::plan::{Answer, Argument, Change, Condition, Inverse, Plan, Proof, Step, Way, Which};
 use exseal_model::{Endpoint, Slot};
 
-use super::command::{in_http_sys, quoted};
+use super::command::{ASKED_FOR, as_secret, in_http_sys, into_file, quoted_always};
 use super::words;
 
 /// Writes the steps of one server as a script that runs on that server.
@@ -305,6 +305,10 @@ fn check(condition: &Condition, server: &str) -> Option<String> {
             "$env:COMPUTERNAME -eq {}",
             quoted_always(server.split('.').next().unwrap_or(server))
         ),
+        // That it opens was looked at when it was written, or is by hand.
+        Condition::BackedUp { file, .. } => {
+            format!("Test-Path -LiteralPath {} -PathType Leaf", quoted_always(file))
+        }
         Condition::NotReferredTo { .. } => return None,
         Condition::NotConfigured { certificate, .. } => format!(
             "@(Get-ExsealHttpSys | Where-Object {{ $_.thumbprint -eq {0} }}).Count -eq 0 -and (Get-TransportService -Identity $env:COMPUTERNAME).InternalTransportCertificateThumbprint -ne {0}",
@@ -384,6 +388,8 @@ fn call(step: &Step, serial: Option<&str>) -> String {
             }
             Argument::Certificate(which) => named(*which),
             Argument::Nothing => "$null".to_owned(),
+            Argument::BackupPassword => ASKED_FOR.to_owned(),
+            Argument::FileContent(file) => as_secret(file),
         };
         // A switch takes its value behind a colon alone.
         let colon = if matches!(step.call.arguments.get(name), Some(Argument::Switch(_))) {
@@ -405,14 +411,8 @@ fn call(step: &Step, serial: Option<&str>) -> String {
         // It answers yes to the question whether to replace the default SMTP certificate (facts/exchange.md 2.4).
         text.push_str(" -Force");
     }
-    text
-}
-
-fn quoted_always(text: &str) -> String {
-    let own = quoted(text);
-    if own.starts_with('\'') {
-        own
-    } else {
-        format!("'{own}'")
+    match &step.call.into_file {
+        Some(file) => into_file(&text, file),
+        None => text,
     }
 }

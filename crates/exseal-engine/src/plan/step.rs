@@ -157,14 +157,24 @@ impl Own<'_, '_> {
                 store, certificate, ..
             } => {
                 let key = *store == Store::My;
+                let backup = self
+                    .draft
+                    .backup_of(change.server(), *certificate)
+                    .filter(|_| key);
                 Parts {
-                    preconditions: vec![
+                    preconditions: [
                         opens,
                         self.in_store(*store, *certificate, false),
                         Condition::NotReferredTo {
                             certificate: *certificate,
                         },
-                    ],
+                    ]
+                    .into_iter()
+                    .chain(backup.clone().map(|file| Condition::BackedUp {
+                        certificate: *certificate,
+                        file,
+                    }))
+                    .collect(),
                     effects: vec![Condition::NotInStore {
                         server: server(),
                         store: *store,
@@ -172,7 +182,14 @@ impl Own<'_, '_> {
                     }],
                     keeps: self.bindings(None),
                     proofs: self.answers(),
-                    inverse: if key {
+                    inverse: if let Some(file) = backup {
+                        Inverse::Change(Box::new(Change::RestoreCertificate {
+                            server: server(),
+                            certificate: *certificate,
+                            friendly_name: self.friendly_name(*certificate),
+                            file,
+                        }))
+                    } else if key {
                         Inverse::Irreversible(sentence("inverse.key-is-gone", &[]))
                     } else if certificate.known().is_some_and(|own| self.holds(own)) {
                         Inverse::Change(Box::new(Change::CopyCertificate {
@@ -187,6 +204,41 @@ impl Own<'_, '_> {
                     fails: "remove",
                 }
             }
+            Change::BackUpCertificate {
+                certificate, file, ..
+            } => Parts {
+                preconditions: vec![opens, self.in_my(*certificate)],
+                effects: vec![Condition::BackedUp {
+                    certificate: *certificate,
+                    file: file.clone(),
+                }],
+                keeps: Vec::new(),
+                proofs: Vec::new(),
+                inverse: Inverse::Nothing(sentence("inverse.backup-stays", &[])),
+                interrupts: Vec::new(),
+                fails: "back-up",
+            },
+            Change::RestoreCertificate {
+                certificate, file, ..
+            } => Parts {
+                preconditions: vec![
+                    opens,
+                    Condition::BackedUp {
+                        certificate: *certificate,
+                        file: file.clone(),
+                    },
+                ],
+                effects: vec![self.in_my(*certificate)],
+                keeps: self.bindings(None),
+                proofs: Vec::new(),
+                inverse: Inverse::Change(Box::new(Change::RemoveCertificate {
+                    server: server(),
+                    store: Store::My,
+                    certificate: *certificate,
+                })),
+                interrupts: Vec::new(),
+                fails: "restore",
+            },
             Change::DiscardCertificate { certificate, .. } => Parts {
                 preconditions: vec![
                     opens,
@@ -247,6 +299,16 @@ impl Own<'_, '_> {
                 fails: "restart",
             },
         }
+    }
+
+    /// The friendly name a certificate has in My, as far as the helper takes one of its length back.
+    fn friendly_name(&self, certificate: Which) -> String {
+        let entry = certificate.known().and_then(|own| self.own()?.in_my(own));
+        entry
+            .and_then(|entry| entry.friendly_name.value())
+            .filter(|name| name.chars().count() < 64)
+            .cloned()
+            .unwrap_or_default()
     }
 
     fn enable_smtp(&self, certificate: Which, internal_transport: bool) -> Parts {
@@ -539,6 +601,24 @@ pub fn expects(change: &Change) -> (Vec<Condition>, Vec<Condition>) {
             }
             (before, vec![not_in_store(*store, *certificate)])
         }
+        Change::BackUpCertificate {
+            certificate, file, ..
+        } => (
+            vec![in_store(Store::My, *certificate, true)],
+            vec![Condition::BackedUp {
+                certificate: *certificate,
+                file: file.clone(),
+            }],
+        ),
+        Change::RestoreCertificate {
+            certificate, file, ..
+        } => (
+            vec![Condition::BackedUp {
+                certificate: *certificate,
+                file: file.clone(),
+            }],
+            vec![in_store(Store::My, *certificate, true)],
+        ),
         Change::DiscardCertificate { certificate, .. } => (
             vec![
                 in_store(Store::My, *certificate, false),

@@ -51,6 +51,12 @@ pub fn change(change: &Change) -> String {
         Change::RemoveCertificate {
             store, certificate, ..
         } => say("remove", &[of(*certificate), ("store", format!("{store:?}"))]),
+        Change::BackUpCertificate {
+            certificate, file, ..
+        } => say("back-up", &[of(*certificate), ("file", file.clone())]),
+        Change::RestoreCertificate {
+            certificate, file, ..
+        } => say("restore", &[of(*certificate), ("file", file.clone())]),
         Change::DiscardCertificate { certificate, .. } => say("discard", &[of(*certificate)]),
         Change::SetServiceStart {
             service, start_type, ..
@@ -124,6 +130,9 @@ pub fn condition(condition: &Condition) -> String {
                 ("start", start_type.word().to_owned()),
             ],
         ),
+        Condition::BackedUp { certificate, file } => {
+            say("is-backed-up", &[of(*certificate), ("file", file.clone())])
+        }
         Condition::NotReferredTo { certificate } => say("not-referred-to", &[of(*certificate)]),
         Condition::NotConfigured { certificate, .. } => say("not-configured", &[of(*certificate)]),
         Condition::NoEdgeSubscription => say("no-edge", &[]),

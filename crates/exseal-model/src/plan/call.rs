@@ -29,6 +29,9 @@ pub struct Call {
     pub name: String,
     /// Its parameters, by name.
     pub arguments: BTreeMap<String, Argument>,
+    /// The file on the machine exseal runs on into which goes what it gives; null: nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub into_file: Option<String>,
     /// What is answered when it asks, by the kind of question; a question that is not here ends the step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<Answer>,
@@ -50,13 +53,23 @@ pub enum Argument {
     List(Vec<String>),
     /// A thumbprint: 40 hex digits.
     Certificate(Which),
+    /// The password of backups, which is asked for when the step is done.
+    BackupPassword,
+    /// What is in this file on the machine exseal runs on, as Base64; it goes over as a secret.
+    FileContent(String),
 }
 
 impl Argument {
     pub(super) const fn certificate(&self) -> Option<Which> {
         match self {
             Self::Certificate(which) => Some(*which),
-            Self::Text(_) | Self::Nothing | Self::Number(_) | Self::Switch(_) | Self::List(_) => None,
+            Self::Text(_)
+            | Self::Nothing
+            | Self::Number(_)
+            | Self::Switch(_)
+            | Self::List(_)
+            | Self::BackupPassword
+            | Self::FileContent(_) => None,
         }
     }
 }

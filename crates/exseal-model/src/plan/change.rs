@@ -68,6 +68,28 @@ pub enum Change {
         /// Which.
         certificate: Which,
     },
+    /// Writes a certificate of My with its key into a PKCS#12 file on the machine exseal runs on; its password is asked for when
+    /// the step is done and stands nowhere.
+    BackUpCertificate {
+        /// Where it is.
+        server: String,
+        /// Which.
+        certificate: Which,
+        /// The file, as a path of the machine exseal runs on.
+        file: String,
+    },
+    /// Takes a certificate with its key from such a file into My; what takes its removal back. Services and readers of the key are
+    /// not put back: nothing used it.
+    RestoreCertificate {
+        /// Where it belongs.
+        server: String,
+        /// Which.
+        certificate: Which,
+        /// Friendly name; empty: it had none, or none was seen.
+        friendly_name: String,
+        /// The file, as a path of the machine exseal runs on.
+        file: String,
+    },
     /// Takes a certificate that this plan made out of My again, with its key; what makes a creation undone.
     DiscardCertificate {
         /// Where.
@@ -162,6 +184,8 @@ impl Change {
             | Self::EnableSmtp { server, .. }
             | Self::CopyCertificate { server, .. }
             | Self::RemoveCertificate { server, .. }
+            | Self::BackUpCertificate { server, .. }
+            | Self::RestoreCertificate { server, .. }
             | Self::DiscardCertificate { server, .. }
             | Self::SetServiceStart { server, .. }
             | Self::StartService { server, .. }
@@ -178,12 +202,23 @@ impl Change {
             | Self::EnableSmtp { certificate, .. }
             | Self::CopyCertificate { certificate, .. }
             | Self::RemoveCertificate { certificate, .. }
+            | Self::BackUpCertificate { certificate, .. }
+            | Self::RestoreCertificate { certificate, .. }
             | Self::DiscardCertificate { certificate, .. } => Some(*certificate),
             Self::CreateCertificate { .. }
             | Self::SetServiceStart { .. }
             | Self::StartService { .. }
             | Self::StopService { .. }
             | Self::RestartService { .. } => None,
+        }
+    }
+
+    /// The file of a backup, if it is about one; its password is asked for.
+    #[must_use]
+    pub fn backup(&self) -> Option<&str> {
+        match self {
+            Self::BackUpCertificate { file, .. } | Self::RestoreCertificate { file, .. } => Some(file),
+            _ => None,
         }
     }
 

@@ -84,6 +84,13 @@ pub enum Condition {
         /// Which.
         certificate: Which,
     },
+    /// A PKCS#12 file on the machine exseal runs on opens with the password that was given and holds the certificate with its key.
+    BackedUp {
+        /// Which.
+        certificate: Which,
+        /// The file.
+        file: String,
+    },
     /// No Edge subscription is there that recorded this server's certificate.
     NoEdgeSubscription,
     /// The server channel opens: the way in that does not hang on what the step changes.
@@ -141,6 +148,7 @@ impl Condition {
             | Self::NotInStore { certificate, .. }
             | Self::EnabledForSmtp { certificate, .. }
             | Self::NotConfigured { certificate, .. }
+            | Self::BackedUp { certificate, .. }
             | Self::NotReferredTo { certificate } => Some(*certificate),
             Self::ServiceRuns { .. }
             | Self::ServiceStart { .. }
@@ -162,7 +170,7 @@ impl Condition {
             | Self::ServiceRuns { server, .. }
             | Self::ServiceStart { server, .. }
             | Self::ServerChannelOpens { server } => Some(server),
-            Self::NotReferredTo { .. } | Self::NoEdgeSubscription => None,
+            Self::NotReferredTo { .. } | Self::BackedUp { .. } | Self::NoEdgeSubscription => None,
         }
     }
 }

@@ -75,6 +75,10 @@ pub enum Goal {
     Cleanup {
         /// On these servers, by name.
         servers: Vec<String>,
+        /// The folder, on the machine exseal runs on, into which certificates go with their keys before they are taken away;
+        /// null: none does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        backup: Option<String>,
     },
 }
 
@@ -204,7 +208,7 @@ impl Goal {
             | Self::InternalTransportRenew { servers }
             | Self::FrontEndRebind { servers, .. }
             | Self::ServicesStart { servers }
-            | Self::Cleanup { servers } => servers,
+            | Self::Cleanup { servers, .. } => servers,
         }
     }
 }
@@ -235,6 +239,12 @@ impl Plan {
     pub fn step(&self, number: u32) -> Option<&Step> {
         let at = usize::try_from(number.checked_sub(1)?).ok()?;
         self.steps.get(at)
+    }
+
+    /// Whether a step of it writes a backup, or taking one back reads one: then their password is asked for.
+    #[must_use]
+    pub fn has_backups(&self) -> bool {
+        self.steps.iter().any(|step| step.change.backup().is_some())
     }
 
     /// The longest interruption of each slot over all steps, added up: slots and servers in their order.

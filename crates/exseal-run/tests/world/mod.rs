@@ -129,6 +129,7 @@ pub(crate) struct World {
     smtp: BTreeSet<(String, Thumbprint)>,
     services: BTreeMap<Key, (bool, StartType)>,
     lock: BTreeMap<String, String>,
+    files: BTreeMap<String, Thumbprint>,
     made: u8,
     calls: usize,
     unlocks_lost: usize,
@@ -297,6 +298,10 @@ impl World {
                 let used = bound || self.transport.values().any(|now| *now == own);
                 (!used, format!("used: {used}"))
             }
+            Condition::BackedUp { certificate, file } => {
+                let now = self.files.get(file);
+                (now == Some(&known(certificate)), format!("{now:?}"))
+            }
             Condition::NoEdgeSubscription | Condition::ServerChannelOpens { .. } => (true, String::new()),
         };
         Seen { holds, found }
@@ -361,6 +366,30 @@ impl World {
             "Copy-ExsealCertificate" => {
                 let own = thumbprint("Thumbprint").unwrap();
                 self.root.get_mut(&server).unwrap().insert(own);
+            }
+            "Export-ExchangeCertificate" => {
+                let own = thumbprint("Thumbprint").unwrap();
+                assert_eq!(call.arguments["Password"], Argument::BackupPassword);
+                if !self.my.get(&server).unwrap().contains(&own) {
+                    return refused("not in the store");
+                }
+                self.files.insert(call.into_file.clone().unwrap(), own);
+            }
+            "Import-ExsealCertificate" => {
+                let own = thumbprint("Thumbprint").unwrap();
+                let Argument::FileContent(file) = &call.arguments["Pfx"] else {
+                    panic!("{call:?}")
+                };
+                if self.files.get(file) != Some(&own) {
+                    return refused("another certificate");
+                }
+                self.my.get_mut(&server).unwrap().insert(own);
+            }
+            "Remove-ExchangeCertificate" => {
+                let own = thumbprint("Thumbprint").unwrap();
+                if !self.my.get_mut(&server).unwrap().remove(&own) {
+                    return refused("not there");
+                }
             }
             "Remove-ExsealCertificate" => {
                 let own = thumbprint("Thumbprint").unwrap();

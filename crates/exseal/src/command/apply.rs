@@ -127,7 +127,7 @@ pub(crate) fn apply(context: &Context, args: &ApplyArgs) -> Result<Outcome, Comm
             &args.way.to(servers),
             &args.passwords,
             asking,
-            path,
+            (path, &state.plan.clone()),
             async |runner| runner.resume(state, &mut journal).await,
         );
     }
@@ -164,14 +164,20 @@ pub(crate) fn apply(context: &Context, args: &ApplyArgs) -> Result<Outcome, Comm
     let run = format!("{}-{}", plan.id, std::process::id());
     let owner = owner();
     let servers = servers(&plan);
-    carry_out(
+    let ended = carry_out(
         context,
         &args.way.to(servers),
         &args.passwords,
         asking,
-        &place,
+        (&place, &plan),
         async |runner| runner.apply(&plan, &run, &owner, &mut journal).await,
-    )
+    );
+    drop(journal);
+    // A run that could not even begin, for want of a password, leaves no journal in the way of the next.
+    if ended.is_err() && std::fs::metadata(&place).is_ok_and(|file| file.len() == 0) {
+        std::fs::remove_file(&place)?;
+    }
+    ended
 }
 
 pub(crate) fn rollback(context: &Context, args: &RollbackArgs) -> Result<Outcome, CommandError> {
@@ -187,7 +193,7 @@ pub(crate) fn rollback(context: &Context, args: &RollbackArgs) -> Result<Outcome
         &args.way.to(servers),
         &args.passwords,
         asking,
-        &args.journal,
+        (&args.journal, &state.plan.clone()),
         async |runner| runner.roll_back(state, &mut journal).await,
     )
 }
@@ -198,7 +204,8 @@ pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<Outcome, Co
     let state = State::of(&entries).map_err(|error| damaged(&args.journal, &error))?;
     let live = args.way.to(servers(&state.plan));
     let stop = CancellationToken::new();
-    let (mut organisation, mut probe) = to_change(&live, &args.passwords, context, &stop)?;
+    let (organisation, mut probe) = to_change(&live, &args.passwords, context, &stop)?;
+    let mut organisation = organisation.with_backups(backups(&state.plan, &args.passwords)?);
     let all = runtime()?.block_on(async {
         let mut runner = Runner {
             organisation: &mut organisation,
@@ -242,13 +249,14 @@ fn carry_out(
     live: &crate::live::LiveArgs,
     passwords: &Passwords,
     asking: Asking,
-    place: &Path,
+    (place, plan): (&Path, &Plan),
     work: impl AsyncFnOnce(
         &mut Runner<'_, crate::live::Changing, crate::live::Eye, Machine>,
     ) -> Result<State, Stop>,
 ) -> Result<Outcome, CommandError> {
     let stop = CancellationToken::new();
-    let (mut organisation, mut probe) = to_change(live, passwords, context, &stop)?;
+    let (organisation, mut probe) = to_change(live, passwords, context, &stop)?;
+    let mut organisation = organisation.with_backups(backups(plan, passwords)?);
     let ended = runtime()?.block_on(async {
         let (saying, stopping) = (context.clone(), stop.clone());
         let listening = tokio::spawn(async move {
@@ -329,6 +337,11 @@ fn next(state: &State, place: &Path) -> String {
         }
         Phase::Ended(exseal_run::Outcome::TakenBack) => "next: look again, and make a new plan\n".to_owned(),
     }
+}
+
+/// The password of a plan's backups, where it has some.
+fn backups(plan: &Plan, passwords: &Passwords) -> Result<Option<exseal_exchange::Secret>, CommandError> {
+    plan.has_backups().then(|| passwords.of_backups()).transpose()
 }
 
 fn servers(plan: &Plan) -> Vec<String> {

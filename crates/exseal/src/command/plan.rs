@@ -80,6 +80,11 @@ struct Make {
     #[arg(long, value_name = "PATH", num_args = 1..)]
     earlier: Vec<PathBuf>,
 
+    /// Before `cleanup` takes a certificate away whose key may be exported, write both into this folder, behind a password that
+    /// `apply` asks for: the way back
+    #[arg(long, value_name = "DIR")]
+    backup: Option<PathBuf>,
+
     /// Write the plan to this file; of `fix`, one plan a group into this folder
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -112,7 +117,8 @@ pub(crate) fn run(context: &Context, args: &PlanArgs) -> Result<Outcome, Command
 }
 
 fn make(context: &Context, args: &Make) -> Result<Outcome, CommandError> {
-    let asked = asked(&args.goal, &args.on)?;
+    let mut asked = asked(&args.goal, &args.on)?;
+    back_up(&mut asked, args.backup.as_deref())?;
     let policy = inputs::policy(args.judging.policy.as_deref())?;
     let now = inputs::now(args.judging.now);
     let earlier = args
@@ -154,6 +160,35 @@ fn make(context: &Context, args: &Make) -> Result<Outcome, CommandError> {
         }
     }
     Ok(Outcome::Done)
+}
+
+/// Puts the folder of `--backup` into the goals that take certificates away.
+fn back_up(asked: &mut Asked, folder: Option<&Path>) -> Result<(), CommandError> {
+    let Some(folder) = folder else { return Ok(()) };
+    // The plan may be carried out from elsewhere.
+    let folder = std::path::absolute(folder)?;
+    let folder = folder.to_str().ok_or_else(|| {
+        CommandError::usage(format!(
+            "--backup: expected a path in Unicode, found {}",
+            folder.display()
+        ))
+    })?;
+    let mut any = false;
+    if let Asked::Goals(goals) = asked {
+        for goal in goals {
+            if let Goal::Cleanup { backup, .. } = goal {
+                *backup = Some(folder.to_owned());
+                any = true;
+            }
+        }
+    }
+    if any {
+        return Ok(());
+    }
+    Err(
+        CommandError::usage("--backup: expected the goal cleanup, found others")
+            .hint("only `cleanup` takes certificates away"),
+    )
 }
 
 fn script(context: &Context, args: &ScriptArgs) -> Result<Outcome, CommandError> {
@@ -234,7 +269,13 @@ fn asked(words: &[String], on: &[String]) -> Result<Asked, CommandError> {
                 (Goal::FrontEndRebind { certificate, servers }, left)
             }
             ("services", ["start", left @ ..]) => (Goal::ServicesStart { servers: servers() }, left),
-            ("cleanup", left) => (Goal::Cleanup { servers: servers() }, left),
+            ("cleanup", left) => {
+                let goal = Goal::Cleanup {
+                    servers: servers(),
+                    backup: None,
+                };
+                (goal, left)
+            }
             ("fix", []) if goals.is_empty() && on.is_empty() => return Ok(Asked::Fix),
             ("fix", _) => {
                 return Err(CommandError::usage(

@@ -198,7 +198,10 @@ fn once(
         .iter()
         .map(|pair| (pair.original.clone(), pair.stand_in.clone()))
         .collect();
-    std::fs::write(at("plan.json"), json_text(&translated(plan, &pairs)?)?)?;
+    std::fs::write(
+        at("plan.json"),
+        json_text(&translated(plan, &pairs, folder.path())?)?,
+    )?;
     if let (Some(fault), Some(command)) = (fault, command) {
         lab.order(&["fault", fault, "--step", command])?;
     }
@@ -260,10 +263,20 @@ fn once(
     })
 }
 
-/// The plan with the stand-ins' thumbprints; its inventory stays what it is made of.
-fn translated(plan: &Plan, pairs: &BTreeMap<String, String>) -> Result<Plan, CommandError> {
+/// The plan with the stand-ins' thumbprints, and its backups in the rehearsal's folder; its inventory stays what it is made of.
+fn translated(plan: &Plan, pairs: &BTreeMap<String, String>, folder: &Path) -> Result<Plan, CommandError> {
     let wrong = |error: serde_json::Error| CommandError::from(std::io::Error::from(error));
     let mut text = serde_json::to_string(&(&plan.goals, &plan.steps, &plan.waits)).map_err(wrong)?;
+    for (at, file) in plan
+        .steps
+        .iter()
+        .filter_map(|step| step.change.backup())
+        .enumerate()
+    {
+        let own = folder.join(format!("backup-{at}.pfx"));
+        let quoted = |path: &str| serde_json::to_string(path).map_err(wrong);
+        text = text.replace(&quoted(file)?, &quoted(&own.to_string_lossy())?);
+    }
     // One after the other would translate what was translated: first to marks, then to stand-ins.
     for (at, original) in pairs.keys().enumerate() {
         text = text.replace(original, &format!("\u{1}{at}\u{1}"));
@@ -366,6 +379,8 @@ impl Lab {
         if let Some(mut stdin) = child.stdin.take() {
             let password = self.told.users.first().map_or("", |user| user.password.as_str());
             writeln!(stdin, "{password}")?;
+            // Backups of stand-ins, which end with the rehearsal.
+            writeln!(stdin, "rehearsed")?;
         }
         Ok(child.wait_with_output()?)
     }

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use exseal_engine::plan::{Holds, carries, holds};
+use exseal_exchange::Secret;
 use exseal_exchange::change::{self, CallError, Hand};
 use exseal_exchange::live::{self, Asked, Bounds, Door, Part, Read, Visit, in_words};
 use exseal_exchange::session::{Allowed, Item, LocalPowerShell, Session};
@@ -20,8 +23,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::Looking;
 use super::host::Host as Place;
+use super::{Looking, backup};
 
 /// How long one reading or one call of a cmdlet may take.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -31,6 +34,8 @@ pub(crate) struct Changing {
     looking: Arc<Looking>,
     hands: BTreeMap<String, Hand>,
     visits: BTreeMap<(String, bool), Visit>,
+    /// The password of backups, where the plan has some.
+    backups: Option<Secret>,
 }
 
 fn harmless(what: impl Into<String>) -> Fault {
@@ -40,13 +45,29 @@ fn harmless(what: impl Into<String>) -> Fault {
     }
 }
 
+fn no_password() -> Fault {
+    harmless("the password of the backups was not given")
+}
+
 impl Changing {
     pub(super) fn new(looking: Arc<Looking>) -> Self {
         Self {
             looking,
             hands: BTreeMap::new(),
             visits: BTreeMap::new(),
+            backups: None,
         }
+    }
+
+    /// The same with the password of backups.
+    #[must_use]
+    pub(crate) fn with_backups(mut self, password: Option<Secret>) -> Self {
+        self.backups = password;
+        self
+    }
+
+    fn backup_password(&self) -> Result<&Secret, Fault> {
+        self.backups.as_ref().ok_or_else(no_password)
     }
 
     /// Ends every session.
@@ -142,8 +163,19 @@ impl Changing {
 
     /// Runs a verb. A session that broke is forgotten, so that the next call opens a new one.
     async fn verb(&mut self, server: &str, verb: &str, input: &Value) -> Result<Value, CallFault> {
+        self.verb_with(server, verb, input, &BTreeMap::new()).await
+    }
+
+    /// The same with secrets, by the names of their parameters.
+    async fn verb_with(
+        &mut self,
+        server: &str,
+        verb: &str,
+        input: &Value,
+        secrets: &BTreeMap<&str, &Secret>,
+    ) -> Result<Value, CallFault> {
         let hand = self.hand(server).await.map_err(CallFault::Port)?;
-        let answer = hand.call(verb, input).await;
+        let answer = hand.call_with(verb, input, secrets).await;
         if matches!(answer, Err(CallError::Unheard { .. } | CallError::Answer { .. }))
             && let Some(hand) = self.hands.remove(server)
         {
@@ -173,7 +205,12 @@ impl Changing {
             time: Some(PATIENCE),
             cancel: self.looking.bounds.stop.clone(),
         };
-        let pipeline = Pipeline::new([command(call)?]).without_invocation_info();
+        let mut command = command(call)?;
+        for name in passwords(call) {
+            let password = self.backup_password()?;
+            command = command.parameter(name, exseal_psrp::secret::Secret::from(password.expose()));
+        }
+        let pipeline = Pipeline::new([command]).without_invocation_info();
         let items = session.run(pipeline, &allowed).await;
         if let Err(error) = session.close().await {
             tracing::debug!(%error, "The server could not be told that the session ended");
@@ -184,6 +221,9 @@ impl Changing {
         };
         match items {
             Ok(items) => {
+                if let Some(file) = &call.into_file {
+                    self.keep(call, file, &items)?;
+                }
                 for item in items {
                     match item {
                         // Whether an error that did not end it left something behind is read.
@@ -205,6 +245,25 @@ impl Changing {
                 what: format!("{}: {}", call.name, in_words(&error)),
             }),
         }
+    }
+
+    /// Puts what an export gave into its file.
+    fn keep(&self, call: &Call, file: &str, items: &[Item]) -> Result<(), Fault> {
+        let failed = items.iter().find_map(|item| match item {
+            Item::Error(record) => Some(record.to_string()),
+            _ => None,
+        });
+        if let Some(why) = failed {
+            return Err(harmless(format!("{}: {why}", call.name)));
+        }
+        let known = call.arguments.values().find_map(|value| match value {
+            Argument::Certificate(which) => which.known(),
+            _ => None,
+        });
+        let (Some(bytes), Some(certificate)) = (backup::exported(items), known) else {
+            return Err(harmless(format!("{}: expected FileData, found none", call.name)));
+        };
+        backup::keep(file, &bytes, self.backup_password()?, certificate).map_err(harmless)
     }
 
     /// The inventory a condition is read of.
@@ -243,6 +302,7 @@ impl Changing {
                 let transport = self.read(&server, Door::Exchange, transport).await?;
                 return Ok(exseal_engine::merge([http_sys, transport]));
             }
+            Condition::BackedUp { .. } => return Err(harmless("a file is not read on a server")),
             Condition::NoEdgeSubscription => {
                 return self.of_the_organisation(Part::EdgeSubscriptions).await;
             }
@@ -310,6 +370,14 @@ fn answer(answers: &[Answer], prompt: &ChoicePrompt) -> Option<i32> {
     }
 }
 
+/// The parameters of a call that take the password of backups.
+fn passwords(call: &Call) -> impl Iterator<Item = &str> {
+    call.arguments
+        .iter()
+        .filter(|(_, value)| **value == Argument::BackupPassword)
+        .map(|(name, _)| name.as_str())
+}
+
 fn command(call: &Call) -> Result<Command, Fault> {
     let mut command = Command::new(call.name.clone());
     for (name, value) in &call.arguments {
@@ -328,6 +396,8 @@ fn command(call: &Call) -> Result<Command, Fault> {
                 return Err(harmless(format!("step {step} made no certificate")));
             }
             Argument::Nothing => command.parameter(name.clone(), exseal_psrp::data::Data::Null),
+            // Secrets go in by themselves.
+            Argument::BackupPassword | Argument::FileContent(_) => command,
         };
     }
     Ok(command)
@@ -346,6 +416,8 @@ fn input(call: &Call) -> Result<Value, Fault> {
                 return Err(harmless(format!("step {step} made no certificate")));
             }
             Argument::Nothing => Value::Null,
+            // Secrets go in by themselves.
+            Argument::BackupPassword | Argument::FileContent(_) => continue,
         };
         input.insert(name.clone(), value);
     }
@@ -354,6 +426,12 @@ fn input(call: &Call) -> Result<Value, Fault> {
 
 impl Organisation for Changing {
     async fn holds(&mut self, condition: &Condition) -> Result<Seen, Fault> {
+        if let Condition::BackedUp { certificate, file } = condition {
+            let certificate = certificate
+                .known()
+                .ok_or_else(|| harmless("the certificate is not made yet"))?;
+            return backup::held(file, self.backup_password()?, certificate).map_err(harmless);
+        }
         let inventory = self.about(condition).await?;
         match holds(&inventory, condition) {
             Holds::Yes => Ok(Seen {
@@ -416,7 +494,22 @@ impl Organisation for Changing {
         match call.way {
             Way::Server => {
                 let input = input(call)?;
-                let done = self.verb(&call.server, &call.name, &input).await;
+                let mut files = BTreeMap::new();
+                for (name, value) in &call.arguments {
+                    if let Argument::FileContent(file) = value {
+                        let bytes =
+                            std::fs::read(file).map_err(|error| harmless(format!("{file}: {error}")))?;
+                        files.insert(name.as_str(), Secret::new(STANDARD.encode(bytes)));
+                    }
+                }
+                let password = self.backups.clone();
+                let mut secrets: BTreeMap<&str, &Secret> =
+                    files.iter().map(|(name, own)| (*name, own)).collect();
+                for name in passwords(call) {
+                    let given = password.as_ref().ok_or_else(no_password)?;
+                    secrets.insert(name, given);
+                }
+                let done = self.verb_with(&call.server, &call.name, &input, &secrets).await;
                 done.map(|_| ()).map_err(CallFault::into_fault)
             }
             Way::Exchange => self.cmdlet(call).await,

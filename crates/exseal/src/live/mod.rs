@@ -4,6 +4,7 @@
 //! makes one inventory of them. A channel that does not answer is a fact with its reason, and the others go on.
 
 mod args;
+mod backup;
 mod changing;
 mod host;
 mod visits;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::exseal;
 
 /// The program with a list of labs of its own.
-fn lab(folder: &Path) -> Command {
+pub(crate) fn lab(folder: &Path) -> Command {
     let mut command = exseal(100);
     command
         .current_dir(folder)
@@ -17,11 +17,11 @@ fn lab(folder: &Path) -> Command {
     command
 }
 
-fn acted(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn acted(folder: &Path, arguments: &[&str]) -> Output {
     lab(folder).args(["lab", "do"]).args(arguments).output().unwrap()
 }
 
-fn reply(folder: &Path, arguments: &[&str]) -> Value {
+pub(crate) fn reply(folder: &Path, arguments: &[&str]) -> Value {
     let output = acted(folder, arguments);
     assert!(
         output.status.success(),
@@ -32,7 +32,7 @@ fn reply(folder: &Path, arguments: &[&str]) -> Value {
 }
 
 /// A lab that runs; it ends with this.
-struct Running {
+pub(crate) struct Running {
     process: Child,
     started: Value,
 }
@@ -44,7 +44,7 @@ impl Drop for Running {
     }
 }
 
-fn start(folder: &Path, arguments: &[&str]) -> Running {
+pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Running {
     let mut process = lab(folder)
         .args([
             "lab",

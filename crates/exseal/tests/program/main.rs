@@ -7,6 +7,7 @@
     reason = "these are tests, their shared functions too; what is not checked is said"
 )]
 
+mod backup;
 mod conform;
 mod lab;
 mod manners;

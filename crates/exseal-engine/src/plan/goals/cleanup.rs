@@ -5,11 +5,12 @@
 //! go last.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::rc::Rc;
 
 use exseal_model::inventory::{Server, Store, StoreEntry};
-use exseal_model::plan::{Change, WaitKind};
-use exseal_model::{Certificate, Inventory, Thumbprint};
+use exseal_model::plan::{Change, Step, WaitKind};
+use exseal_model::{Certificate, Inventory, Product, Thumbprint};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::checks::Context;
@@ -118,6 +119,38 @@ pub(super) fn roots(draft: &mut Draft<'_>, name: &str) {
     }
 }
 
+/// Certificates of My whose keys may be exported: into a file first, from which they can be put back.
+pub(super) fn backed_up(draft: &mut Draft<'_>, name: &str, folder: &str) {
+    let ours = draft.server(name).is_some_and(|server| {
+        server.my.is_complete()
+            && !matches!(
+                server.product(),
+                None | Some(Product::Exchange2010 | Product::Exchange2013)
+            )
+    });
+    let Some((old, _)) = leftovers(draft, name).filter(|_| ours) else {
+        return;
+    };
+    for (store, thumbprint) in old {
+        let entry = draft.server(name).and_then(|server| server.in_my(thumbprint));
+        let exportable = entry.is_some_and(|entry| {
+            entry.has_private_key.value() == Some(&true)
+                && entry.private_key_exportable.value() == Some(&true)
+        });
+        if store != Store::My || !exportable {
+            continue;
+        }
+        let file = Path::new(folder).join(format!("{}-{thumbprint}.pfx", name.to_lowercase()));
+        let change = Change::BackUpCertificate {
+            server: name.to_owned(),
+            certificate: draft.which(thumbprint),
+            file: file.to_string_lossy().into_owned(),
+        };
+        draft.push(change, "why.cleanup-back-up", &[]);
+        remove(draft, name, Store::My, thumbprint, "why.cleanup-my");
+    }
+}
+
 /// Certificates of My, with their keys; and why others stay.
 pub(super) fn on(draft: &mut Draft<'_>, goal: &str, name: &str) {
     let known = known(draft);
@@ -139,7 +172,9 @@ pub(super) fn on(draft: &mut Draft<'_>, goal: &str, name: &str) {
         .filter(|(store, _)| *store == Store::My)
         .map(|(_, thumbprint)| *thumbprint)
         .collect();
-    let nothing = old.is_empty() && stays.is_empty();
+    let done =
+        |step: &Step| step.change.server() == name && matches!(step.change, Change::RemoveCertificate { .. });
+    let nothing = old.is_empty() && stays.is_empty() && !draft.steps.iter().any(done);
     for stay in stays {
         let values = [
             ("thumbprint", stay.thumbprint.to_string()),

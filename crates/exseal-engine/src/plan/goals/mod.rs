@@ -16,10 +16,13 @@ use super::draft::Draft;
 pub(super) fn pursue(goal: &Goal, draft: &mut Draft<'_>) {
     let name = goal.name();
     let servers = draft.chosen(name, goal.servers());
-    if matches!(goal, Goal::Cleanup { .. }) {
+    if let Goal::Cleanup { backup, .. } = goal {
         // What can be put back goes before what cannot, on all servers.
         for server in &servers {
             cleanup::roots(draft, server);
+        }
+        for server in servers.iter().filter(|_| backup.is_some()) {
+            cleanup::backed_up(draft, server, backup.as_deref().unwrap_or_default());
         }
     }
     for server in servers {
