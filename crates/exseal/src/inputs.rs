@@ -1,9 +1,11 @@
 //! What was typed becomes what was meant: paths, policies, times.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clap::Args;
 use exseal_engine::Policy;
@@ -77,6 +79,10 @@ pub(crate) struct Passwords {
     /// Read that password from the first line of this file descriptor instead of asking (Unix)
     #[arg(long, value_name = "N", conflicts_with = "password_stdin")]
     password_fd: Option<u32>,
+
+    /// Passwords of users that were asked for already: a command that looks, changes and looks again asks once.
+    #[arg(skip)]
+    known: Arc<Mutex<BTreeMap<String, Secret>>>,
 }
 
 impl Passwords {
@@ -110,10 +116,19 @@ impl Passwords {
     ///
     /// When none is to be had, or it is empty.
     pub(crate) fn of_user(&self, user: &str) -> Result<Secret, CommandError> {
-        self.ask(user).ok_or_else(|| {
+        if let Some(known) = self.known().get(user) {
+            return Ok(known.clone());
+        }
+        let asked = self.ask(user).ok_or_else(|| {
             CommandError::usage(format!("expected the password of {user}, found none"))
                 .hint("type it when asked, or give it with --password-stdin or --password-fd")
-        })
+        })?;
+        self.known().insert(user.to_owned(), asked.clone());
+        Ok(asked)
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<String, Secret>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -304,6 +319,40 @@ impl LiveSources {
 }
 
 impl LiveSources {
+    /// How the organisation itself is reached; `None`: files alone were given.
+    pub(crate) fn live(&self) -> Option<&LiveArgs> {
+        self.live.live.then_some(&self.live)
+    }
+
+    /// What was typed to say where to look, to be typed again.
+    pub(crate) fn typed(&self) -> String {
+        let mut typed = Vec::new();
+        let quoted = |text: &str| {
+            if text.contains(' ') {
+                format!("\"{text}\"")
+            } else {
+                text.to_owned()
+            }
+        };
+        if self.live.live {
+            typed.push("--live".to_owned());
+            if let Some(path) = &self.live.connect {
+                typed.push(format!("--connect {}", quoted(&path.display().to_string())));
+            }
+            if !self.live.server.is_empty() {
+                typed.push(format!("--server {}", self.live.server.join(" ")));
+            }
+        }
+        if !self.from.is_empty() {
+            let paths = self.from.iter().map(|from| match &from.0.server {
+                Some(server) => quoted(&format!("{server}={}", from.0.path.display())),
+                None => quoted(&from.0.path.display().to_string()),
+            });
+            typed.push(format!("--from {}", paths.collect::<Vec<_>>().join(" ")));
+        }
+        typed.join(" ")
+    }
+
     /// How passwords are given.
     pub(crate) const fn passwords(&self) -> &Passwords {
         &self.passwords

@@ -179,6 +179,8 @@ fn of_a_kind(goals: &[Goal]) -> Vec<Goal> {
             Goal::BackEndRenew { servers } => back_end.extend(servers.clone()),
             Goal::InternalTransportRenew { servers } => transport.extend(servers.clone()),
             Goal::Cleanup { servers, .. } => cleanup.extend(servers.clone()),
+            // Nobody is advised to it: it is what the command of this name does.
+            Goal::Rescue { .. } => {}
             Goal::FrontEndRebind { certificate, servers } => {
                 match front_end.iter_mut().find(|(own, _)| own == certificate) {
                     Some((_, all)) => all.extend(servers.clone()),

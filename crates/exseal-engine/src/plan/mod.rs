@@ -11,6 +11,7 @@ mod fix;
 mod goals;
 mod holds;
 mod predict;
+mod rescue;
 mod script;
 mod step;
 pub mod words;
@@ -25,7 +26,8 @@ use draft::Draft;
 pub use command::call;
 pub use fix::{Fix, Group, Urgency, fix};
 pub use holds::{Holds, carries, holds};
-pub use script::script;
+pub use rescue::{Cause, MendedBy, Remaining, Rescue, rescue};
+pub use script::{script, sheet};
 pub use step::expects;
 
 /// Makes the plan of some goals, in their order, `cleanup` last; of one goal server by server, in the order of their names.

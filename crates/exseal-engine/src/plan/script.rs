@@ -24,6 +24,74 @@ pub fn script(
     module: &str,
     mut serial: impl FnMut() -> String,
 ) -> Result<String, Vec<String>> {
+    let own = chosen(plan, server)?;
+    let mut out = head(plan, &own, module);
+    for step in plan.steps.iter().filter(|step| step.change.server() == own) {
+        of_step(step, &own, &mut serial, &mut out);
+    }
+    out.push_str("Write-Host 'Every step is done.'\n");
+    Ok(out)
+}
+
+/// Writes the steps of one server as a sheet to be pasted into a Windows PowerShell 5.1 console on that server, in which
+/// nothing is installed and no cmdlet of Exchange works.
+///
+/// As [`script`], but one block: what is pasted line by line would go on behind a check that failed. It has no empty line,
+/// because one ends a block in a console without `PSReadLine`.
+///
+/// # Errors
+///
+/// As [`script`].
+pub fn sheet(
+    plan: &Plan,
+    server: Option<&str>,
+    module: &str,
+    mut serial: impl FnMut() -> String,
+) -> Result<String, Vec<String>> {
+    let own = chosen(plan, server)?;
+    let steps: Vec<&Step> = plan
+        .steps
+        .iter()
+        .filter(|step| step.change.server() == own)
+        .collect();
+    let short = own.split('.').next().unwrap_or(&own);
+    let mut out = format!(
+        "# Rescue of {own}: plan {} of exseal, made {}.\n\
+         # Paste all of this, to the last line, into Windows PowerShell on {short}, opened as administrator. It needs nothing else.\n\
+         # Each step is checked before and after; a check that fails ends it all, and nothing is changed after it.\n& {{\n",
+        plan.id, plan.made
+    );
+    out.push_str(GUARDS);
+    let _ = writeln!(
+        out,
+        "if ($env:COMPUTERNAME -ne {}) {{ throw 'this sheet is for another server' }}",
+        quoted_always(short)
+    );
+    embed(module, &mut out);
+    if steps.iter().any(|step| step.call.way == Way::Exchange) {
+        out.push_str(SNAP_IN);
+    }
+    out.push_str(FUNCTIONS);
+    for step in steps {
+        of_step(step, &own, &mut serial, &mut out);
+    }
+    out.push_str("Write-Host 'Every step is done.'\n}\n");
+    let lines = out.lines().filter(|line| !line.trim().is_empty());
+    // The empty line behind it ends the block.
+    Ok(lines.map(|line| format!("{line}\n")).collect::<String>() + "\n")
+}
+
+/// What a console has to be.
+const GUARDS: &str = "\
+Set-StrictMode -Version 2.0
+$ErrorActionPreference = 'Stop'
+if ($PSVersionTable.PSVersion.Major -ne 5) { throw 'this sheet is for Windows PowerShell 5.1' }
+$me = New-Object Security.Principal.WindowsPrincipal -ArgumentList ([Security.Principal.WindowsIdentity]::GetCurrent())
+if (-not $me.IsInRole([Security.Principal.WindowsBuiltInRole]::Administrator)) { throw 'open Windows PowerShell as administrator' }
+";
+
+/// The server of a plan that was named, or its only one; else all there are.
+fn chosen(plan: &Plan, server: Option<&str>) -> Result<String, Vec<String>> {
     let mut servers: Vec<String> = plan
         .steps
         .iter()
@@ -31,20 +99,14 @@ pub fn script(
         .collect();
     servers.sort();
     servers.dedup();
-    let own = match (server, servers.as_slice()) {
-        (None, [one]) => one.clone(),
+    match (server, servers.as_slice()) {
+        (None, [one]) => Ok(one.clone()),
         (Some(name), all) => match all.iter().find(|own| is_called(own, name)) {
-            Some(own) => own.clone(),
-            None => return Err(servers),
+            Some(own) => Ok(own.clone()),
+            None => Err(servers),
         },
-        (None, _) => return Err(servers),
-    };
-    let mut out = head(plan, &own, module);
-    for step in plan.steps.iter().filter(|step| step.change.server() == own) {
-        of_step(step, &own, &mut serial, &mut out);
+        (None, _) => Err(servers),
     }
-    out.push_str("Write-Host 'Every step is done.'\n");
-    Ok(out)
 }
 
 fn is_called(own: &str, name: &str) -> bool {
@@ -71,21 +133,30 @@ fn head(plan: &Plan, server: &str, module: &str) -> String {
         "if ($env:COMPUTERNAME -ne {}) {{ throw 'this script is for another server' }}\n",
         quoted_always(short)
     );
-    out.push_str("# The helper: how a server is read and changed.\n");
-    out.push_str("New-Module -Name Exseal -ScriptBlock {\n");
-    out.push_str(module.trim_end());
-    out.push_str("\n} | Import-Module -Global -DisableNameChecking\n\n");
+    embed(module, &mut out);
+    out.push_str(SNAP_IN);
     out.push_str(FUNCTIONS);
     out
 }
 
-/// What every such script needs besides the helper.
-const FUNCTIONS: &str = "\
+fn embed(module: &str, out: &mut String) {
+    out.push_str("# The helper: how a server is read and changed.\n");
+    out.push_str("New-Module -Name Exseal -ScriptBlock {\n");
+    out.push_str(module.trim_end());
+    out.push_str("\n} | Import-Module -Global -DisableNameChecking\n\n");
+}
+
+/// Where Exchange's cmdlets come from.
+const SNAP_IN: &str = "\
 # Exchange's cmdlets, in this PowerShell, because its remote one may be what is broken.
 if (-not (Get-Command -Name Get-ExchangeServer -ErrorAction SilentlyContinue)) {
     Add-PSSnapin -Name Microsoft.Exchange.Management.PowerShell.E2010
 }
 
+";
+
+/// What every such script needs besides the helper.
+const FUNCTIONS: &str = "\
 function Confirm-ExsealFact {
     param([string]$Fact, [scriptblock]$Holds)
     if (-not (& $Holds)) { throw ('expected that ' + $Fact) }
@@ -192,7 +263,7 @@ fn of_step(step: &Step, server: &str, serial: &mut impl FnMut() -> String, out: 
     if serial.is_some() {
         let _ = writeln!(
             inner,
-            "$result = {call}\n$made[{number}] = $result.after.thumbprint\n$did[{number}] = $result.changed"
+            "$result = {call}\n$made[{number}] = $result.after.thumbprint\nif ($made[{number}] -notmatch '^[0-9A-Fa-f]{{40}}$') {{ throw 'no certificate was made' }}\n$did[{number}] = $result.changed"
         );
     } else {
         let _ = writeln!(inner, "$null = {call}\n$did[{number}] = $true");

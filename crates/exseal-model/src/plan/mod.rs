@@ -80,6 +80,11 @@ pub enum Goal {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         backup: Option<String>,
     },
+    /// What ends an outage of the back end, and nothing else.
+    Rescue {
+        /// On these servers, by name.
+        servers: Vec<String>,
+    },
 }
 
 /// One change in its place in a plan.
@@ -197,6 +202,7 @@ impl Goal {
             Self::FrontEndRebind { .. } => "front-end rebind",
             Self::ServicesStart { .. } => "services start",
             Self::Cleanup { .. } => "cleanup",
+            Self::Rescue { .. } => "rescue",
         }
     }
 
@@ -208,7 +214,8 @@ impl Goal {
             | Self::InternalTransportRenew { servers }
             | Self::FrontEndRebind { servers, .. }
             | Self::ServicesStart { servers }
-            | Self::Cleanup { servers, .. } => servers,
+            | Self::Cleanup { servers, .. }
+            | Self::Rescue { servers } => servers,
         }
     }
 }

@@ -108,9 +108,9 @@ struct ShowArgs {
 
 /// How a person is asked.
 #[derive(Clone, Copy)]
-struct Asking {
-    each: bool,
-    irreversible: bool,
+pub(super) struct Asking {
+    pub(super) each: bool,
+    pub(super) irreversible: bool,
 }
 
 pub(crate) fn apply(context: &Context, args: &ApplyArgs) -> Result<Outcome, CommandError> {
@@ -244,7 +244,7 @@ pub(crate) fn journal(context: &Context, args: &JournalArgs) -> Result<Outcome, 
 }
 
 /// Drives a run over the real organisation and says how it ended and what to type next.
-fn carry_out(
+pub(super) fn carry_out(
     context: &Context,
     live: &crate::live::LiveArgs,
     passwords: &Passwords,
@@ -344,7 +344,7 @@ fn backups(plan: &Plan, passwords: &Passwords) -> Result<Option<exseal_exchange:
     plan.has_backups().then(|| passwords.of_backups()).transpose()
 }
 
-fn servers(plan: &Plan) -> Vec<String> {
+pub(super) fn servers(plan: &Plan) -> Vec<String> {
     let mut servers: Vec<String> = plan
         .steps
         .iter()
@@ -355,7 +355,7 @@ fn servers(plan: &Plan) -> Vec<String> {
     servers
 }
 
-fn journal_place(plan: &Path, folder: Option<&Path>, of: &Plan) -> Result<PathBuf, CommandError> {
+pub(super) fn journal_place(plan: &Path, folder: Option<&Path>, of: &Plan) -> Result<PathBuf, CommandError> {
     let name = format!("exseal-{}.journal", of.id);
     match folder {
         Some(folder) => {
@@ -384,21 +384,21 @@ fn damaged(path: &Path, error: &dyn std::error::Error) -> CommandError {
     CommandError::fixable(format!("{}: {error}", path.display()))
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
     Ok(tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?)
 }
 
 /// Who works, for those who find the lock.
-fn owner() -> String {
+pub(super) fn owner() -> String {
     let first = |names: [&str; 2]| names.into_iter().find_map(|name| std::env::var(name).ok());
     let user = first(["USERNAME", "USER"]).unwrap_or_else(|| "somebody".to_owned());
     let host = first(["COMPUTERNAME", "HOSTNAME"]).unwrap_or_else(|| "an admin station".to_owned());
     format!("{user} at {host}")
 }
 
-fn confirm(context: &Context, yes: bool, what: &str) -> Result<(), CommandError> {
+pub(super) fn confirm(context: &Context, yes: bool, what: &str) -> Result<(), CommandError> {
     if yes {
         return Ok(());
     }

@@ -16,6 +16,7 @@ mod plan;
 mod probe;
 mod rehearse;
 mod report;
+pub(crate) mod rescue;
 mod schema;
 mod session;
 
@@ -33,8 +34,8 @@ const EVERYWHERE: &str = "Options of every command";
 
 /// Keep the certificates of an on-premises Exchange organisation right
 ///
-/// exseal says which certificate is where, what is wrong, and what would be done about it. Only apply and rollback change
-/// something, by a plan that was read before.
+/// exseal says which certificate is where, what is wrong, and what would be done about it. Only apply, rescue and
+/// rollback change something, by a plan that was read before.
 ///
 /// Exit codes: 0 done, 1 you can fix this, 2 command line or policy, 3 findings (with --exit-code), 70 a bug of exseal.
 #[derive(Parser, Debug)]
@@ -83,6 +84,7 @@ enum Command {
     Discover(discover::DiscoverArgs),
     Diagnose(diagnose::DiagnoseArgs),
     Plan(plan::PlanArgs),
+    Rescue(rescue::RescueArgs),
     Rehearse(rehearse::RehearseArgs),
     Apply(apply::ApplyArgs),
     Rollback(apply::RollbackArgs),
@@ -112,6 +114,7 @@ impl Command {
             Self::Discover(_) => info_span!("discover"),
             Self::Diagnose(_) => info_span!("diagnose"),
             Self::Plan(_) => info_span!("plan"),
+            Self::Rescue(_) => info_span!("rescue"),
             Self::Rehearse(_) => info_span!("rehearse"),
             Self::Apply(_) => info_span!("apply"),
             Self::Rollback(_) => info_span!("rollback"),
@@ -157,6 +160,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Discover(args) => discover::run(&context, args),
         Command::Diagnose(args) => diagnose::run(&context, args),
         Command::Plan(args) => plan::run(&context, args),
+        Command::Rescue(args) => rescue::run(&context, args),
         Command::Rehearse(args) => rehearse::run(&context, args),
         Command::Apply(args) => apply::apply(&context, args),
         Command::Rollback(args) => apply::rollback(&context, args),

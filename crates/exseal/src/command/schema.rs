@@ -14,7 +14,7 @@ use crate::context::Context;
 #[command(hide = true)]
 pub(crate) struct SchemaArgs {
     /// auth-status, checks, diagnose, diff, fix, forecast, inspect, inventory, lab-events, lab-list, lab-run, plan, probe,
-    /// rehearse, report, session-check or session-exec
+    /// rehearse, report, rescue, session-check or session-exec
     #[arg(required_unless_present = "all")]
     name: Option<String>,
 
@@ -42,6 +42,7 @@ pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
         ("plan", of::<exseal_model::Plan>()),
         ("probe", of::<crate::view::probe::Probed>()),
         ("rehearse", of::<super::rehearse::Rehearsed>()),
+        ("rescue", of::<exseal_engine::plan::Rescue>()),
         ("report", of::<crate::view::report::Report>()),
         ("inventory", of::<exseal_model::Inventory>()),
         ("session-check", of::<crate::view::session::CheckedAll<'static>>()),

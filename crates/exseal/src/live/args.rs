@@ -168,6 +168,18 @@ fn channel(text: &str) -> Result<Channel, String> {
 }
 
 impl LiveArgs {
+    /// The same way to other servers, over every channel.
+    pub(crate) fn to_servers(&self, servers: Vec<String>) -> Self {
+        Self {
+            live: true,
+            server: servers,
+            only: Vec::new(),
+            except: Vec::new(),
+            channel: Vec::new(),
+            ..self.clone()
+        }
+    }
+
     /// Whether a channel is to be used.
     pub(crate) fn uses(&self, channel: Channel) -> bool {
         self.channel.is_empty() || self.channel.contains(&channel)

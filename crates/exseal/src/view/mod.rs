@@ -14,5 +14,6 @@ pub(crate) mod paint;
 pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod report;
+pub(crate) mod rescue;
 pub(crate) mod run;
 pub(crate) mod session;

@@ -34,7 +34,7 @@ pub(crate) fn reply(folder: &Path, arguments: &[&str]) -> Value {
 /// A lab that runs; it ends with this.
 pub(crate) struct Running {
     process: Child,
-    started: Value,
+    pub(crate) started: Value,
 }
 
 impl Drop for Running {

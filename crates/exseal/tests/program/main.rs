@@ -17,6 +17,7 @@ mod probe;
 mod recorded;
 mod reference;
 mod report;
+mod rescue;
 mod session;
 
 use std::path::PathBuf;

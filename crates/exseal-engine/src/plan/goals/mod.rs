@@ -5,10 +5,12 @@ mod certificate;
 mod cleanup;
 mod front_end_rebind;
 mod internal_transport_renew;
+mod rescue;
 mod services_start;
 
 pub(super) use cleanup::Known;
 use exseal_model::plan::Goal;
+pub(super) use rescue::vital_down;
 
 use super::draft::Draft;
 
@@ -26,6 +28,10 @@ pub(super) fn pursue(goal: &Goal, draft: &mut Draft<'_>) {
         }
     }
     for server in servers {
+        if matches!(goal, Goal::Rescue { .. }) {
+            rescue::on(draft, name, &server);
+            continue;
+        }
         if !draft.is_ours(name, &server) {
             continue;
         }
@@ -37,6 +43,8 @@ pub(super) fn pursue(goal: &Goal, draft: &mut Draft<'_>) {
             }
             Goal::ServicesStart { .. } => services_start::on(draft, name, &server),
             Goal::Cleanup { .. } => cleanup::on(draft, name, &server),
+            // It goes by what was seen alone: the build may be nobody's to tell while the shell is dead.
+            Goal::Rescue { .. } => {}
         }
     }
 }

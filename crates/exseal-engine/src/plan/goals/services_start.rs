@@ -6,7 +6,7 @@ use crate::checks::{disabled_services, is_needed_service};
 use crate::plan::draft::Draft;
 
 /// How many of the services of an Exchange server a setup leaves disabled, where a person disables one or two.
-const BY_SETUP: usize = 5;
+pub(super) const BY_SETUP: usize = 5;
 
 pub(super) fn on(draft: &mut Draft<'_>, goal: &str, name: &str) {
     let Some(server) = draft.server(name) else { return };
@@ -20,10 +20,9 @@ pub(super) fn on(draft: &mut Draft<'_>, goal: &str, name: &str) {
         let values = [("list", disabled.join(", "))];
         draft.wait(goal, Some(name), WaitKind::Person, "disabled-by-person", &values);
     }
-    let mut set: Vec<String> = if by_setup { disabled } else { Vec::new() };
-    set.sort_by_key(|service| order(service));
+    let set: Vec<String> = if by_setup { disabled } else { Vec::new() };
     let server = draft.server(name);
-    let mut start: Vec<String> = server
+    let start: Vec<String> = server
         .into_iter()
         .flat_map(|server| &server.services)
         .filter(|service| is_needed_service(&service.name))
@@ -34,13 +33,19 @@ pub(super) fn on(draft: &mut Draft<'_>, goal: &str, name: &str) {
         })
         .map(|service| service.name.clone())
         .collect();
-    start.sort_by_key(|service| order(service));
     if set.is_empty() && start.is_empty() {
         if left {
             return;
         }
         return draft.wait(goal, Some(name), WaitKind::Right, "services-right", &[]);
     }
+    push(draft, name, set, start);
+}
+
+/// Sets services to start by themselves and starts services, both in the order in which they need each other.
+pub(super) fn push(draft: &mut Draft<'_>, name: &str, mut set: Vec<String>, mut start: Vec<String>) {
+    set.sort_by_key(|service| order(service));
+    start.sort_by_key(|service| order(service));
     for service in set {
         let change = Change::SetServiceStart {
             server: name.to_owned(),

@@ -1,0 +1,180 @@
+//! `rescue`: what ends an outage of the back end at once, and nothing else (facts/scenarios.md 1-6, 10, 11, 18, 71).
+//!
+//! A certificate that is there already is preferred to a new one. SMTP, names of clients, the front end and everything that
+//! merely ends soon are left to the ordinary goals.
+
+use exseal_model::inventory::Server;
+use exseal_model::plan::{Change, WaitKind};
+use exseal_model::{Endpoint, Product, Thumbprint};
+
+use super::certificate::{create, good_one};
+use super::services_start;
+use crate::checks::disabled_services;
+use crate::plan::draft::{Draft, sentence};
+use crate::slots::{BACK_END_SITE, Presents, bound};
+
+/// Services without which neither the shell nor OWA answers.
+fn is_vital(service: &str) -> bool {
+    ["WinRM", "MSExchangeADTopology", "WAS", "W3SVC"]
+        .iter()
+        .any(|vital| vital.eq_ignore_ascii_case(service))
+}
+
+/// The services the shell hangs on that start by themselves and do not run, and those a person disabled.
+pub(in crate::plan) fn vital_down(server: &Server) -> (Vec<String>, Vec<String>) {
+    let down = server
+        .services
+        .iter()
+        .filter(|service| is_vital(&service.name))
+        .filter(|service| service.status.value().is_some_and(|status| status == "Stopped"))
+        .filter(|service| {
+            let start = service.start_type.value();
+            start.is_some_and(|start| start.starts_with("Automatic"))
+        })
+        .map(|service| service.name.clone())
+        .collect();
+    let mut disabled = disabled_services(server);
+    if disabled.len() >= services_start::BY_SETUP {
+        disabled.clear();
+    }
+    disabled.retain(|service| is_vital(service));
+    (down, disabled)
+}
+
+pub(super) fn on(draft: &mut Draft<'_>, goal: &str, name: &str) {
+    let Some(server) = draft.server(name) else { return };
+    if matches!(
+        server.product(),
+        Some(Product::Exchange2010 | Product::Exchange2013)
+    ) {
+        return draft.wait(goal, Some(name), WaitKind::Right, "older", &[]);
+    }
+    match server.is_edge() {
+        Some(true) => return draft.wait(goal, Some(name), WaitKind::Right, "edge-has-none", &[]),
+        // Whoever has the site is a mailbox server, also when the shell that would say so is dead.
+        None if !has_back_end(server) => {
+            return draft.wait(goal, Some(name), WaitKind::Unknown, "roles-unknown", &[]);
+        }
+        None | Some(false) => {}
+    }
+    let (mut down, by_person) = vital_down(server);
+    if !by_person.is_empty() {
+        let values = [("list", by_person.join(", "))];
+        return draft.wait(
+            goal,
+            Some(name),
+            WaitKind::Person,
+            "vital-disabled-by-person",
+            &values,
+        );
+    }
+    let mut disabled = disabled_services(server);
+    if disabled.len() < services_start::BY_SETUP {
+        disabled.clear();
+    }
+    down.extend(disabled.iter().cloned());
+    let services_unseen = server.services.is_unknown();
+    let certificates = moving(draft, server);
+    let steps = draft.steps.len();
+    services_start::push(draft, name, disabled, down);
+    match certificates {
+        Err((because, values)) => draft.wait(goal, Some(name), WaitKind::Unknown, because, &values),
+        Ok(moving) => bind(draft, goal, name, &moving),
+    }
+    if draft.steps.len() > steps
+        || draft
+            .waits
+            .iter()
+            .any(|wait| wait.server.as_deref() == Some(name))
+    {
+        return;
+    }
+    if services_unseen {
+        draft.wait(goal, Some(name), WaitKind::Unknown, "services-unknown", &[]);
+    } else {
+        draft.wait(goal, Some(name), WaitKind::Right, "rescue-right", &[]);
+    }
+}
+
+fn has_back_end(server: &Server) -> bool {
+    let site = |name: &str| name.eq_ignore_ascii_case(BACK_END_SITE);
+    server.sites.iter().any(|own| site(&own.name))
+        || server.http_sys.iter().any(|entry| entry.endpoint.port == 444)
+}
+
+/// A binding that does not work.
+struct Dead {
+    endpoint: Endpoint,
+    /// What it carries; `None`: nothing.
+    old: Option<Thumbprint>,
+    no_entry: bool,
+    reason: &'static str,
+}
+
+type Unseen = (&'static str, Vec<(&'static str, String)>);
+
+/// The bindings of the back end that do not work; or what was not seen.
+fn moving(draft: &Draft<'_>, server: &Server) -> Result<Vec<Dead>, Unseen> {
+    if !server.my.is_complete() {
+        return Err(("store-unknown", Vec::new()));
+    }
+    let mut all = Vec::new();
+    for (endpoint, presents) in bound(server, BACK_END_SITE, 444) {
+        let unseen = server.http_sys.is_unknown();
+        let no_entry = !unseen && !server.http_sys.iter().any(|entry| entry.endpoint == endpoint);
+        let (old, reason) = match presents {
+            Presents::Unknown(because) => return Err(("binding-unknown", vec![("because", because)])),
+            Presents::Nothing(_) | Presents::NoMatch(_) => (None, Some("unbound")),
+            Presents::Certificate(old, _) => (Some(old), dead(draft, server, old)?),
+        };
+        let Some(reason) = reason else { continue };
+        all.push(Dead {
+            endpoint,
+            old,
+            no_entry: no_entry || (old.is_none() && unseen),
+            reason,
+        });
+    }
+    Ok(all)
+}
+
+/// Why a certificate keeps the back end from working; `None`: it works.
+fn dead(draft: &Draft<'_>, server: &Server, bound: Thumbprint) -> Result<Option<&'static str>, Unseen> {
+    let Some(entry) = server.in_my(bound) else {
+        let elsewhere = server.web_hosting.iter().any(|entry| entry.thumbprint == bound);
+        return Ok(Some(if elsewhere { "wrong-store" } else { "not-in-store" }));
+    };
+    if entry.has_private_key.value() == Some(&false) {
+        return Ok(Some("no-key"));
+    }
+    let Some(certificate) = draft.certificate(bound) else {
+        return Err(("certificate-unseen", vec![("thumbprint", bound.to_string())]));
+    };
+    if certificate.not_after < draft.now {
+        return Ok(Some("ended"));
+    }
+    let lacks_name = server.full_name().is_some_and(|full| !certificate.covers(full));
+    Ok((lacks_name && !certificate.self_signed).then_some("public"))
+}
+
+fn bind(draft: &mut Draft<'_>, goal: &str, name: &str, moving: &[Dead]) {
+    if moving.is_empty() {
+        return;
+    }
+    let good = draft.server(name).and_then(|server| good_one(draft, server));
+    let Some(new) = good.or_else(|| create(draft, goal, name, "why.back-end-create")) else {
+        return;
+    };
+    for one in moving {
+        let change = Change::BindCertificate {
+            server: name.to_owned(),
+            site: BACK_END_SITE.to_owned(),
+            endpoint: one.endpoint.clone(),
+            certificate: draft.which(new),
+            instead_of: one.old.map(|old| draft.which(old)),
+            new_entry: one.no_entry,
+        };
+        let reason = sentence(&format!("reason.{}", one.reason), &[]);
+        draft.push(change, "why.back-end-bind", &[("reason", reason)]);
+    }
+}
