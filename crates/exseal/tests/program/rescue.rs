@@ -294,15 +294,7 @@ fn a_healthy_server_is_left_alone() {
 
 #[test]
 fn services_that_a_setup_disabled_are_started_and_then_the_binding_is_mended() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("own.toml");
-    std::fs::write(
-        &file,
-        "domain = \"own.lab\"\n[[certificate]]\nid = \"public\"\nnames = [\"mail.own.lab\", \"autodiscover.own.lab\"]\n\
-         [[server]]\nname = \"EX1\"\nexchange_days_left = -20\n",
-    )
-    .unwrap();
-    let mut lab = Broken::of(&[file.to_str().unwrap()], &[]);
+    let mut lab = Broken::story("back-end-expired", &[]);
     reply(
         lab.at(),
         &["fault", "disabled-by-setup", "--server", SERVER, "--json"],
