@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use exseal_model::Certificate;
 
+use crate::conduct::ApplyPolicy;
+
 /// What an organisation wants of its certificates; read from `exseal.toml`, or built in by name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
@@ -21,6 +23,8 @@ pub struct Policy {
     pub auth: AuthPolicy,
     /// How changes are made.
     pub change: ChangePolicy,
+    /// How a run treats the servers it changes.
+    pub apply: ApplyPolicy,
     /// Certificates that are left alone, by a part of their subject, without regard to case.
     pub ignore: Vec<String>,
 }
@@ -264,6 +268,12 @@ impl Policy {
             }
         }
         policy.change.check(text)?;
+        if let Some((key, message)) = policy.apply.wrong() {
+            return Err(PolicyError {
+                message,
+                span: find(text, key),
+            });
+        }
         Ok(policy)
     }
 

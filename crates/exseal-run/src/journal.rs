@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
+use exseal_engine::ApplyPolicy;
 use exseal_model::{Plan, PlanError, Thumbprint};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,9 @@ pub enum Entry {
         owner: String,
         /// The whole plan.
         plan: Box<Plan>,
+        /// How servers are treated.
+        #[serde(default)]
+        conduct: Box<ApplyPolicy>,
     },
     /// A run that was broken off goes on.
     Resumed {
@@ -85,6 +89,27 @@ pub enum Entry {
         step: u32,
         /// The place of the guard in the step.
         guard: usize,
+    },
+    /// A server is about to be taken out of the balancer.
+    Drained {
+        /// The server, as the plan names it.
+        server: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// A server is back in the balancer.
+    Undrained {
+        /// The server.
+        server: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// A server is left for the next one: what clients see was looked at again, and its pause is over.
+    ServerLeft {
+        /// The server.
+        server: String,
+        /// When.
+        at: Timestamp,
     },
     /// The run is being taken back from here on.
     Back {

@@ -11,6 +11,7 @@
 //!
 //! Start with [`Runner::apply`].
 
+mod conduct;
 mod journal;
 mod port;
 mod resolve;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use exseal_model::plan::{Call, Condition, Proof};
 use exseal_model::{Endpoint, Thumbprint};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 /// What is known about the effect of something that failed.
@@ -100,6 +101,13 @@ pub trait Organisation {
     /// [`Fault`]: nobody can tell whether it is ours.
     async fn lock(&mut self, server: &str, lock: &LockFor<'_>) -> Result<LockAnswer, Fault>;
 
+    /// The bytes that are free on a server's system drive.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`]: it could not be read.
+    async fn room(&mut self, server: &str) -> Result<u64, Fault>;
+
     /// Gives the lock of a server back; one that is not ours stays.
     ///
     /// # Errors
@@ -140,6 +148,20 @@ pub trait Host {
 
     /// Lets time pass.
     async fn wait(&mut self, time: Duration);
+
+    /// A time zone by its IANA name; `None`: this machine's.
+    ///
+    /// # Errors
+    ///
+    /// In words: there is none of that name.
+    fn zone(&mut self, name: Option<&str>) -> Result<TimeZone, String>;
+
+    /// Runs a program with its arguments on this machine, without a shell, and waits for its end.
+    ///
+    /// # Errors
+    ///
+    /// In words: it did not start, took too long, or ended with another code than 0.
+    async fn program(&mut self, words: &[String]) -> Result<(), String>;
 
     /// A serial number at random: 32 hex digits, of which the first and the last byte begin with 1 to 7 (helper/contract.json).
     fn serial(&mut self) -> String;

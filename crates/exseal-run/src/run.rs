@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use exseal_engine::ApplyPolicy;
 use exseal_engine::plan::{call as call_of, expects, words};
 use exseal_model::Plan;
 use exseal_model::plan::{Argument, Change, Condition, Inverse, Proof, Step, Which};
@@ -68,6 +69,8 @@ pub enum Told<'a> {
     Next(&'a Step),
     /// A line was written.
     Line(&'a Entry),
+    /// A server is left alone before the next is begun, for so long yet; `false` stops there.
+    Waits(&'a str, Duration),
 }
 
 impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
@@ -83,6 +86,23 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
         owner: &str,
         journal: &mut impl Journal,
     ) -> Result<State, Stop> {
+        let conduct = ApplyPolicy::default();
+        self.apply_with(plan, &conduct, run, owner, journal).await
+    }
+
+    /// The same, treating servers as a policy says; the journal keeps it for going on and taking back.
+    ///
+    /// # Errors
+    ///
+    /// As [`apply`](Self::apply).
+    pub async fn apply_with(
+        &mut self,
+        plan: &Plan,
+        conduct: &ApplyPolicy,
+        run: &str,
+        owner: &str,
+        journal: &mut impl Journal,
+    ) -> Result<State, Stop> {
         let at = self.host.now();
         journal.write(&Entry::Begun {
             format: JOURNAL_FORMAT,
@@ -90,8 +110,10 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
             run: run.to_owned(),
             owner: owner.to_owned(),
             plan: Box::new(plan.clone()),
+            conduct: Box::new(conduct.clone()),
         })?;
         let mut state = State::new(plan.clone(), run.to_owned(), owner.to_owned(), at);
+        state.conduct = conduct.clone();
         self.go_on(&mut state, journal).await?;
         Ok(state)
     }
@@ -197,6 +219,7 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
         journal: &mut impl Journal,
         locked: &mut BTreeSet<String>,
     ) -> Result<(), Stop> {
+        self.look_for_room(state).await?;
         for step in state.plan.steps.clone() {
             match state.step(step.number) {
                 StepState::Done(_) | StepState::LeftOut => continue,
@@ -207,20 +230,26 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
                 self.write(state, journal, Entry::StepLeftOut { step: number })?;
                 continue;
             }
-            if !(self.told)(state, Told::Next(&step)) {
-                return Err(Stop::Asked { step: step.number });
-            }
             // One server after the other: the lock of the one before is given back before the next is taken.
             let server = step.change.server().to_owned();
             if !locked.contains(&server) {
                 self.give_back(state, locked).await;
                 locked.clear();
             }
+            if let Some(before) = state.at_work.clone().filter(|before| *before != server) {
+                self.leave(state, journal, &before, step.number).await?;
+            }
+            if !(self.told)(state, Told::Next(&step)) {
+                return Err(Stop::Asked { step: step.number });
+            }
+            if state.at_work.as_ref() != Some(&server) {
+                self.enter(state, journal, &server).await?;
+            }
             self.lock(state, &server).await?;
             locked.insert(server);
             self.one_step(state, journal, &step).await?;
         }
-        Ok(())
+        self.undrain_all(state, journal).await
     }
 
     async fn one_step(
@@ -488,7 +517,7 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
             self.write(state, journal, begun)?;
             self.one_back(state, journal, step).await?;
         }
-        Ok(())
+        self.undrain_all(state, journal).await
     }
 
     /// Takes one step back; `false`: it stays, and the journal says why.
@@ -667,7 +696,12 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
         }
     }
 
-    fn write(&mut self, state: &mut State, journal: &mut impl Journal, entry: Entry) -> Result<(), Stop> {
+    pub(crate) fn write(
+        &mut self,
+        state: &mut State,
+        journal: &mut impl Journal,
+        entry: Entry,
+    ) -> Result<(), Stop> {
         journal.write(&entry)?;
         state.take(&entry)?;
         (self.told)(state, Told::Line(&entry));

@@ -1,7 +1,8 @@
 //! What a journal says about a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use exseal_engine::ApplyPolicy;
 use exseal_model::{Plan, Thumbprint};
 use jiff::Timestamp;
 
@@ -65,8 +66,14 @@ pub struct State {
     pub begun: Timestamp,
     /// How it stands.
     pub phase: Phase,
+    /// How servers are treated.
+    pub conduct: ApplyPolicy,
     /// The certificates that were made.
     pub made: Made,
+    /// Servers that are out of the balancer, or may be, in the order of their names.
+    pub drained: BTreeSet<String>,
+    /// The server that is being worked on; `None`: none is, or the last one was left.
+    pub at_work: Option<String>,
     serials: BTreeMap<u32, String>,
     steps: BTreeMap<u32, StepState>,
 }
@@ -79,7 +86,12 @@ impl State {
     /// [`JournalError::Order`]: the lines do not begin with a run, or speak of steps the plan does not have.
     pub fn of(entries: &[Entry]) -> Result<Self, JournalError> {
         let Some(Entry::Begun {
-            at, run, owner, plan, ..
+            at,
+            run,
+            owner,
+            plan,
+            conduct,
+            ..
         }) = entries.first()
         else {
             return Err(JournalError::Order {
@@ -88,6 +100,7 @@ impl State {
             });
         };
         let mut state = Self::new(plan.as_ref().clone(), run.clone(), owner.clone(), *at);
+        state.conduct.clone_from(conduct);
         for entry in entries.iter().skip(1) {
             state.take(entry)?;
         }
@@ -101,7 +114,10 @@ impl State {
             owner,
             begun,
             phase: Phase::Applying,
+            conduct: ApplyPolicy::default(),
             made: Made::default(),
+            drained: BTreeSet::new(),
+            at_work: None,
             serials: BTreeMap::new(),
             steps: BTreeMap::new(),
         }
@@ -128,6 +144,18 @@ impl State {
     pub(crate) fn take(&mut self, entry: &Entry) -> Result<(), JournalError> {
         let (step, state) = match entry {
             Entry::Begun { .. } | Entry::Resumed { .. } | Entry::PutBack { .. } => return Ok(()),
+            Entry::Drained { server, .. } => {
+                self.drained.insert(server.clone());
+                return Ok(());
+            }
+            Entry::Undrained { server, .. } => {
+                self.drained.remove(server);
+                return Ok(());
+            }
+            Entry::ServerLeft { .. } => {
+                self.at_work = None;
+                return Ok(());
+            }
             Entry::Back { .. } => {
                 self.phase = Phase::TakingBack;
                 return Ok(());
@@ -162,11 +190,14 @@ impl State {
             Entry::BackDone { step, .. } => (step, StepState::TakenBack),
             Entry::BackLeft { step, why } => (step, StepState::Left(why.clone())),
         };
-        if self.plan.step(*step).is_none() {
+        let Some(own) = self.plan.step(*step) else {
             return Err(JournalError::Order {
                 expected: format!("one of the {} steps of the plan", self.plan.steps.len()),
                 found: format!("step {step}"),
             });
+        };
+        if matches!(state, StepState::Begun) {
+            self.at_work = Some(own.change.server().to_owned());
         }
         self.steps.insert(*step, state);
         Ok(())

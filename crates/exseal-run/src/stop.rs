@@ -92,6 +92,62 @@ pub enum Stop {
         /// The step that would be next.
         step: u32,
     },
+    /// A server has too little free disk; nothing was begun.
+    #[error("expected {expected} MiB free on the system drive of {server}, found {found}")]
+    NoRoom {
+        /// The server.
+        server: String,
+        /// MiB the policy asks for.
+        expected: u32,
+        /// MiB there are.
+        found: u64,
+    },
+    /// How much disk a server has free could not be read; nothing was begun.
+    #[error("how much is free on the system drive of {server} could not be read: {fault}")]
+    CannotReadRoom {
+        /// The server.
+        server: String,
+        /// Why.
+        #[source]
+        fault: Fault,
+    },
+    /// The maintenance window is closed; the server was not begun.
+    #[error("{server} was not begun: expected an open maintenance window, found that it opens {opens}")]
+    Window {
+        /// The server that would be next.
+        server: String,
+        /// When it opens; `never`.
+        opens: String,
+    },
+    /// The zone of the maintenance window is none.
+    #[error("the time zone of the maintenance window: {0}")]
+    Zone(String),
+    /// A server could not be taken out of the balancer; it was not begun.
+    #[error("{server} was not begun: it could not be drained: {why}")]
+    Drain {
+        /// The server.
+        server: String,
+        /// Why.
+        why: String,
+    },
+    /// A server could not be put back into the balancer: it is still drained.
+    #[error("{server} is still drained: it could not be put back: {why}")]
+    Undrain {
+        /// The server.
+        server: String,
+        /// Why.
+        why: String,
+    },
+    /// A server that was done does not show any more what it showed; the next one was not begun.
+    #[error("{server} is not well after its steps: expected that {expected}, found {found}")]
+    Unwell {
+        /// The server.
+        server: String,
+        /// What a client has to see, in words.
+        expected: String,
+        /// What was seen.
+        found: String,
+    },
     /// A plan that is not whole.
     #[error("step {step} speaks of the certificate of step {maker}, which made none")]
     NotMade {

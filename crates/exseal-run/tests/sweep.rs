@@ -14,7 +14,7 @@
 mod support;
 mod world;
 
-use exseal_engine::{Policy, merge};
+use exseal_engine::{ApplyPolicy, Policy, merge};
 use exseal_model::inventory::StoreEntry;
 use exseal_model::plan::Inverse;
 use exseal_model::{Endpoint, Goal, Listing, Observed, Plan, Slot};
@@ -107,11 +107,36 @@ fn cleaned() -> Plan {
     plan
 }
 
+/// The second server first, alone for a minute; both out of the balancer while they are worked on.
+fn care() -> ApplyPolicy {
+    ApplyPolicy {
+        canary: Some("EX2".to_owned()),
+        soak_minutes: 1,
+        pause_seconds: 5,
+        drain: vec!["drain".to_owned(), "{server}".to_owned()],
+        undrain: vec!["undrain".to_owned(), "{server}".to_owned()],
+        ..ApplyPolicy::default()
+    }
+}
+
+fn careful() -> Plan {
+    let mut organisation = healthy(2);
+    world::services(&mut organisation);
+    ends(&mut organisation);
+    let inventory = merge([organisation.inventory]);
+    let policy = Policy {
+        apply: care(),
+        ..Policy::default()
+    };
+    exseal_engine::plan::plan(&inventory, &policy, &back_end(), &[], now())
+}
+
 /// Every plan that is swept, by name.
-fn plans() -> Vec<(&'static str, Plan)> {
+fn plans() -> Vec<(&'static str, Plan, ApplyPolicy)> {
     let public = healthy(1).public;
-    vec![
+    let all = vec![
         ("a back end that ends", planned(&back_end(), ends)),
+        ("a back end that ends, with care", careful()),
         (
             "a back end whose certificate is gone",
             planned(&back_end(), |o| o.take(0, o.back[0])),
@@ -135,7 +160,17 @@ fn plans() -> Vec<(&'static str, Plan)> {
                 loopback,
             ),
         ),
-    ]
+    ];
+    all.into_iter()
+        .map(|(name, plan)| {
+            let conduct = if name.ends_with("with care") {
+                care()
+            } else {
+                ApplyPolicy::default()
+            };
+            (name, plan, conduct)
+        })
+        .collect()
 }
 
 const PATIENT: Options = Options {
@@ -145,9 +180,18 @@ const PATIENT: Options = Options {
 };
 
 fn apply(plan: &Plan, world: &mut World, lines: &mut Lines) -> Result<State, Stop> {
+    apply_with(plan, &ApplyPolicy::default(), world, lines)
+}
+
+fn apply_with(
+    plan: &Plan,
+    conduct: &ApplyPolicy,
+    world: &mut World,
+    lines: &mut Lines,
+) -> Result<State, Stop> {
     with(
         world,
-        |runner, lines| run(runner.apply(plan, "run-1", "anna", lines)),
+        |runner, lines| run(runner.apply_with(plan, conduct, "run-1", "anna", lines)),
         lines,
     )
 }
@@ -191,12 +235,13 @@ fn reread(lines: &mut Lines) -> Option<State> {
 
 #[test]
 fn an_undisturbed_run_reaches_what_was_planned_and_comes_back() {
-    for (name, plan) in plans() {
+    for (name, plan, conduct) in plans() {
         assert!(!plan.steps.is_empty(), "{name}");
         let mut world = World::of(&plan.inventory);
         let before = world.dump();
         let mut lines = Lines::new(world.shared());
-        let state = apply(&plan, &mut world, &mut lines).unwrap_or_else(|stop| panic!("{name}: {stop}"));
+        let state = apply_with(&plan, &conduct, &mut world, &mut lines)
+            .unwrap_or_else(|stop| panic!("{name}: {stop}"));
         let verified = with(&mut world, |runner, _| run(runner.verify(&state)), &mut lines);
         for one in &verified {
             assert!(one.seen.as_ref().is_ok_and(|seen| seen.holds), "{name}: {one:?}");
@@ -248,11 +293,13 @@ fn comes_back(plan: &Plan) -> bool {
 #[test]
 fn wherever_it_breaks_resumed_is_planned_and_taken_back_is_before() {
     let mut points = 0;
-    for (name, plan) in plans() {
-        let mut world = World::of(&plan.inventory);
+    for (name, mut plan, conduct) in plans() {
+        // Every journal begins with the plan: without what only planning needs, thousands of them are read in no time.
+        let inventory = std::mem::take(&mut plan.inventory);
+        let mut world = World::of(&inventory);
         let before = world.dump();
         let mut lines = Lines::new(world.shared());
-        apply(&plan, &mut world, &mut lines).unwrap();
+        apply_with(&plan, &conduct, &mut world, &mut lines).unwrap();
         let planned = world.dump();
         let all = world.points();
 
@@ -261,10 +308,10 @@ fn wherever_it_breaks_resumed_is_planned_and_taken_back_is_before() {
                 for back in [false, true] {
                     points += 1;
                     let place = format!("{name}, point {at} of {all}, {disturbance:?}, back: {back}");
-                    let mut world = World::of(&plan.inventory);
+                    let mut world = World::of(&inventory);
                     world.disturb(at, disturbance);
                     let mut lines = Lines::new(world.shared());
-                    let _ = apply(&plan, &mut world, &mut lines);
+                    let _ = apply_with(&plan, &conduct, &mut world, &mut lines);
                     world.calm();
                     // A machine that comes back finds a journal, or none of a run that never began.
                     let Some(state) = reread(&mut lines) else {
@@ -306,6 +353,10 @@ fn wherever_it_breaks_resumed_is_planned_and_taken_back_is_before() {
                         assert_eq!(world.dump(), planned, "{place}");
                     }
                     assert_eq!(world.locks(), 0, "{place}");
+                    assert!(
+                        world.shared().borrow().drained.is_empty(),
+                        "{place}: left drained"
+                    );
                     assert_eq!(world.lost_certificates(), 0, "{place}");
                     // The journal stays one that loads, and no line says more than was read.
                     let (entries, _) = read_journal(&lines.bytes).unwrap();
@@ -324,6 +375,118 @@ fn back_end_that_ends() -> (Plan, World) {
 }
 
 const EX1: &str = "ex1.kiefer.example";
+const EX2: &str = "ex2.kiefer.example";
+
+#[test]
+fn the_canary_goes_first_and_alone_and_each_server_leaves_the_balancer_meanwhile() {
+    let plan = careful();
+    assert_eq!(plan.steps[0].change.server(), EX2);
+    let mut world = World::of(&plan.inventory);
+    let mut lines = Lines::new(world.shared());
+    let state = apply_with(&plan, &care(), &mut world, &mut lines).unwrap();
+    let shared = world.shared();
+    let programs = shared.borrow().programs.clone();
+    let expected = [("drain", EX2), ("undrain", EX2), ("drain", EX1), ("undrain", EX1)];
+    assert_eq!(
+        programs,
+        expected.map(|(what, server)| format!("{what} {server}"))
+    );
+    assert_eq!(shared.borrow().waited, std::time::Duration::from_secs(60));
+    assert!(state.drained.is_empty());
+}
+
+#[test]
+fn a_server_that_is_not_well_after_its_steps_stops_the_run_before_the_next() {
+    let plan = careful();
+    let mut world = World::of(&plan.inventory);
+    let mut lines = Lines::new(world.shared());
+    let back_end = Slot::BackEnd(Endpoint::from_binding_information("*:444:").unwrap());
+    // While its steps are proven it shows what it should, and nothing a minute later.
+    let hidden = std::cell::Cell::new(false);
+    let mut eye = world::Fading(world.shared(), back_end, &hidden);
+    let mut clock = Clock(world.shared());
+    let mut told = |_: &State, told: Told<'_>| {
+        if matches!(told, Told::Waits(..)) {
+            hidden.set(true);
+        }
+        true
+    };
+    let mut runner = Runner {
+        organisation: &mut world,
+        probe: &mut eye,
+        host: &mut clock,
+        options: PATIENT,
+        told: &mut told,
+    };
+    let stop = run(runner.apply_with(&plan, &care(), "run-1", "anna", &mut lines)).unwrap_err();
+    let Stop::Unwell { server, .. } = &stop else {
+        panic!("{stop}")
+    };
+    assert_eq!(server, EX2);
+    let state = reread(&mut lines).unwrap();
+    assert!(state.plan.steps.iter().all(|step| {
+        let touched = state.step(step.number) != StepState::Open;
+        touched == (step.change.server() == EX2)
+    }));
+}
+
+#[test]
+fn a_closed_window_a_full_disk_and_a_no_while_waiting_stop_before_the_next_server() {
+    let plan = careful();
+    let closed = ApplyPolicy {
+        window: Some(
+            serde_json::from_str(r#"{ "from": "01:00:00", "to": "02:00:00", "zone": "UTC" }"#).unwrap(),
+        ),
+        ..care()
+    };
+    let mut world = World::of(&plan.inventory);
+    let before = world.dump();
+    let mut lines = Lines::new(world.shared());
+    let stop = apply_with(&plan, &closed, &mut world, &mut lines).unwrap_err();
+    assert_eq!(
+        stop.to_string(),
+        "ex2.kiefer.example was not begun: expected an open maintenance window, found that it opens 2026-11-25 01:00 +00:00"
+    );
+    assert_eq!(world.dump(), before);
+    assert!(world.shared().borrow().programs.is_empty());
+
+    world.free.insert(EX1.to_owned(), 40 << 20);
+    let mut lines = Lines::new(world.shared());
+    let stop = apply_with(&plan, &care(), &mut world, &mut lines).unwrap_err();
+    assert_eq!(
+        stop.to_string(),
+        "expected 100 MiB free on the system drive of ex1.kiefer.example, found 40"
+    );
+    assert_eq!(
+        world.dump(),
+        before,
+        "the other server has room, and nothing was begun"
+    );
+    world.free.clear();
+
+    let mut lines = Lines::new(world.shared());
+    let mut eye = world::Eye(world.shared(), None);
+    let mut clock = Clock(world.shared());
+    let mut told = |_: &State, told: Told<'_>| !matches!(told, Told::Waits(..));
+    let mut runner = Runner {
+        organisation: &mut world,
+        probe: &mut eye,
+        host: &mut clock,
+        options: PATIENT,
+        told: &mut told,
+    };
+    let stop = run(runner.apply_with(&plan, &care(), "run-1", "anna", &mut lines)).unwrap_err();
+    assert!(matches!(stop, Stop::Asked { .. }), "{stop}");
+    let state = reread(&mut lines).unwrap();
+    assert!(state.drained.is_empty() && state.at_work.as_deref() == Some(EX2));
+    let state = with(
+        &mut world,
+        |runner, lines| run(runner.resume(state, lines)),
+        &mut lines,
+    )
+    .unwrap();
+    assert_eq!(state.phase, Phase::Ended(exseal_run::Outcome::Applied));
+}
 
 #[test]
 fn a_value_that_moved_stops_the_run_before_anything_is_done() {
@@ -457,6 +620,7 @@ fn a_journal_in_a_file_goes_on_behind_a_torn_line_and_refuses_what_is_none() {
         run: "run-1".to_owned(),
         owner: "anna".to_owned(),
         plan: Box::new(plan.clone()),
+        conduct: Box::default(),
     };
     file.write(&begun).unwrap();
     drop(file);

@@ -30,7 +30,8 @@ pub use rescue::{Cause, MendedBy, Remaining, Rescue, rescue};
 pub use script::{script, sheet};
 pub use step::expects;
 
-/// Makes the plan of some goals, in their order, `cleanup` last; of one goal server by server, in the order of their names.
+/// Makes the plan of some goals, in their order, `cleanup` last; of one goal server by server, in the order of their names, the policy's
+/// canary first.
 ///
 /// `earlier` are inventories of the same organisation seen before, in any order: what they show unused may be cleaned up
 /// once the policy's time has passed. Linear in the number of servers; permuting servers or `earlier` changes nothing.

@@ -7,6 +7,7 @@ use exseal_model::plan::{Answer, Argument, Change, Condition, Inverse, Plan, Pro
 use exseal_model::{Endpoint, Slot};
 
 use super::command::{ASKED_FOR, as_secret, in_http_sys, into_file, quoted_always};
+use super::draft::is_called;
 use super::words;
 
 /// Writes the steps of one server as a script that runs on that server.
@@ -107,14 +108,6 @@ fn chosen(plan: &Plan, server: Option<&str>) -> Result<String, Vec<String>> {
         },
         (None, _) => Err(servers),
     }
-}
-
-fn is_called(own: &str, name: &str) -> bool {
-    own.eq_ignore_ascii_case(name)
-        || own
-            .split('.')
-            .next()
-            .is_some_and(|short| short.eq_ignore_ascii_case(name))
 }
 
 fn head(plan: &Plan, server: &str, module: &str) -> String {

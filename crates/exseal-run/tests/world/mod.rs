@@ -13,6 +13,7 @@ use exseal_run::{
     Effect, Entry, Fault, Holder, Host, Journal, JournalError, LockAnswer, LockFor, Organisation, Probe, Seen,
 };
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::support;
 
@@ -48,6 +49,12 @@ impl Disturbance {
 #[derive(Debug, Default)]
 pub(crate) struct Points {
     used: usize,
+    /// Servers that are out of the balancer.
+    pub(crate) drained: BTreeSet<String>,
+    /// How long was waited in all.
+    pub(crate) waited: Duration,
+    /// Programs that were run, in their order.
+    pub(crate) programs: Vec<String>,
     disturbed: Option<(usize, Disturbance)>,
     dead: bool,
 }
@@ -133,6 +140,8 @@ pub(crate) struct World {
     made: u8,
     calls: usize,
     unlocks_lost: usize,
+    /// Bytes that are free, where it is not plenty.
+    pub(crate) free: BTreeMap<String, u64>,
     /// A cmdlet that enables for SMTP moves this binding to the certificate, too.
     pub(crate) moves: Option<Key>,
 }
@@ -472,6 +481,11 @@ impl Organisation for World {
         })
     }
 
+    async fn room(&mut self, server: &str) -> Result<u64, Fault> {
+        let shared = self.shared();
+        through(&shared, || Ok(self.free.get(server).copied().unwrap_or(u64::MAX)))
+    }
+
     async fn unlock(&mut self, server: &str, lock: &LockFor<'_>) -> Result<(), Fault> {
         let shared = self.shared();
         let given = through(&shared, || {
@@ -500,6 +514,20 @@ impl Probe for Eye {
     }
 }
 
+/// What a client sees of a slot that fades.
+pub(crate) struct Fading<'h>(
+    pub(crate) Shared,
+    pub(crate) Slot,
+    pub(crate) &'h std::cell::Cell<bool>,
+);
+
+impl Probe for Fading<'_> {
+    async fn look(&mut self, proof: &Proof) -> Result<Seen, Fault> {
+        let hidden = self.2.get().then(|| self.1.clone());
+        Eye(Rc::clone(&self.0), hidden).look(proof).await
+    }
+}
+
 /// A clock that stands, and serial numbers one after the other.
 pub(crate) struct Clock(pub(crate) Shared);
 
@@ -508,7 +536,31 @@ impl Host for Clock {
         support::now()
     }
 
-    async fn wait(&mut self, _: Duration) {}
+    async fn wait(&mut self, time: Duration) {
+        self.0.borrow_mut().waited += time;
+    }
+
+    fn zone(&mut self, name: Option<&str>) -> Result<TimeZone, String> {
+        TimeZone::get(name.unwrap_or("UTC")).map_err(|error| error.to_string())
+    }
+
+    async fn program(&mut self, words: &[String]) -> Result<(), String> {
+        let shared = Rc::clone(&self.0);
+        let [what, server] = words else {
+            panic!("{words:?}")
+        };
+        let done = through(&shared, || {
+            let mut points = self.0.borrow_mut();
+            points.programs.push(format!("{what} {server}"));
+            match what.as_str() {
+                "drain" => points.drained.insert(server.clone()),
+                "undrain" => points.drained.remove(server),
+                other => panic!("{other}"),
+            };
+            Ok(())
+        });
+        done.map_err(|fault| fault.what)
+    }
 
     fn serial(&mut self) -> String {
         format!("1{:031X}", self.0.borrow().used)

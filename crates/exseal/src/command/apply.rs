@@ -34,6 +34,10 @@ pub(crate) struct ApplyArgs {
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     journal: Option<PathBuf>,
 
+    /// Treat servers as this policy says: canary, window, pause, drain (docs/apply.md)
+    #[arg(long, value_name = "FILE|NAME", conflicts_with = "resume")]
+    policy: Option<String>,
+
     /// Do not ask before it begins
     #[arg(long)]
     yes: bool,
@@ -135,6 +139,7 @@ pub(crate) fn apply(context: &Context, args: &ApplyArgs) -> Result<Outcome, Comm
         return Err(CommandError::usage("expected a plan, found none"));
     };
     let plan = super::plan::read(path)?;
+    let conduct = crate::inputs::policy(args.policy.as_deref())?.apply;
     if plan.steps.is_empty() {
         context.say("nothing is to be done");
         return Ok(Outcome::Done);
@@ -170,7 +175,11 @@ pub(crate) fn apply(context: &Context, args: &ApplyArgs) -> Result<Outcome, Comm
         &args.passwords,
         asking,
         (&place, &plan),
-        async |runner| runner.apply(&plan, &run, &owner, &mut journal).await,
+        async |runner| {
+            runner
+                .apply_with(&plan, &conduct, &run, &owner, &mut journal)
+                .await
+        },
     );
     drop(journal);
     // A run that could not even begin, for want of a password, leaves no journal in the way of the next.
@@ -272,6 +281,12 @@ pub(super) fn carry_out(
                 }
                 true
             }
+            Told::Waits(server, left) => {
+                if context.progress && left.as_secs() % 60 < 2 {
+                    context.say(&format!("{server} is left alone for {} s yet", left.as_secs()));
+                }
+                !stop.is_cancelled()
+            }
             Told::Next(step) => {
                 if stop.is_cancelled() {
                     return false;
@@ -317,8 +332,17 @@ pub(super) fn carry_out(
         }
         Err(stop) => {
             let shown = place.display();
+            let before = match &stop {
+                Stop::Undrain { .. } | Stop::Unwell { .. } | Stop::Drain { .. } => {
+                    "look at that server first; "
+                }
+                Stop::NoRoom { .. } | Stop::CannotReadRoom { .. } => {
+                    "the policy's `free-disk-mib` says how much it has to be, 0 does not ask; "
+                }
+                _ => "",
+            };
             Err(CommandError::fixable(stop.to_string()).hint(format!(
-                "the journal is {shown}: `exseal apply --resume {shown}` goes on, `exseal rollback {shown}` takes it back, `exseal journal show {shown}` tells how it stands"
+                "{before}the journal is {shown}: `exseal apply --resume {shown}` goes on, `exseal rollback {shown}` takes it back, `exseal journal show {shown}` tells how it stands"
             )))
         }
     }

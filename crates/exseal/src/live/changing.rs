@@ -20,6 +20,7 @@ use exseal_probe::{Outcome, Protocol, Sighting, Target};
 use exseal_psrp::message::{ChoicePrompt, Command, Pipeline};
 use exseal_run::{Effect, Fault, Holder, Host, LockAnswer, LockFor, Organisation, Probe, Seen};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -544,6 +545,23 @@ impl Organisation for Changing {
         }
     }
 
+    async fn room(&mut self, server: &str) -> Result<u64, Fault> {
+        const DISKS: &[(&str, Option<&str>)] = &[("Get-ExsealDisk", None)];
+        let inventory = self.read(server, Door::Server, What::Helper(DISKS)).await?;
+        let inventory = exseal_engine::merge([inventory]);
+        let own = inventory.server(server);
+        own.and_then(|own| {
+            let system = |name: &str| name.trim_end_matches('\\').eq_ignore_ascii_case("C:");
+            own.disks
+                .iter()
+                .find(|disk| system(&disk.name))?
+                .free_bytes
+                .value()
+                .copied()
+        })
+        .ok_or_else(|| harmless(format!("{server}: expected a volume C:, found none")))
+    }
+
     async fn unlock(&mut self, server: &str, lock: &LockFor<'_>) -> Result<(), Fault> {
         let input = json!({ "Plan": lock.plan, "Run": lock.run });
         match self.verb(server, "Unlock-ExsealServer", &input).await {
@@ -664,6 +682,17 @@ impl Host for Machine {
 
     async fn wait(&mut self, time: Duration) {
         tokio::time::sleep(time).await;
+    }
+
+    fn zone(&mut self, name: Option<&str>) -> Result<TimeZone, String> {
+        name.map_or_else(
+            || Ok(TimeZone::system()),
+            |name| TimeZone::get(name).map_err(|error| error.to_string()),
+        )
+    }
+
+    async fn program(&mut self, words: &[String]) -> Result<(), String> {
+        super::program::run(words).await
     }
 
     fn serial(&mut self) -> String {

@@ -7,6 +7,7 @@ mod args;
 mod backup;
 mod changing;
 mod host;
+mod program;
 mod visits;
 mod wire;
 

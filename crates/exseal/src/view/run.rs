@@ -38,6 +38,18 @@ pub(crate) fn line(entry: &Entry, context: &Context) -> Option<String> {
         }
         Entry::Made { step, thumbprint } => format!("step {step}: made {thumbprint}"),
         Entry::PutBack { step, .. } => format!("step {step}: a binding it had moved was put back"),
+        Entry::Drained { server, at: time } => {
+            format!("{} {server}: out of the balancer", at(*time))
+        }
+        Entry::Undrained { server, at: time } => {
+            format!("{} {server}: back in the balancer", at(*time))
+        }
+        Entry::ServerLeft { server, at: time } => {
+            format!(
+                "{} {server}: done, and clients still see what they should",
+                at(*time)
+            )
+        }
         Entry::Back { at: time } => format!("{} the run is taken back", at(*time)),
         Entry::BackDone { step, at: time } => format!("{} step {step}: taken back", at(*time)),
         Entry::BackLeft { step, why } => format!("step {step}: stays, {why}"),
@@ -79,6 +91,9 @@ pub(crate) fn journal_text(state: &State, entries: &[Entry], context: &Context) 
         )
     );
     out.push_str(&steps(state, context));
+    for server in &state.drained {
+        let _ = writeln!(out, "{server} is out of the balancer, or may be");
+    }
     out
 }
 
