@@ -11,7 +11,7 @@ use crate::lab::{acted, lab, reply, start};
 const PASSWORD: &str = "Pl4nted-b\u{e4}ckup-password";
 
 /// Runs the program with the administrator's password and further lines on standard input.
-fn typed(folder: &Path, arguments: &[&str], lines: &[&str]) -> Output {
+pub(crate) fn typed(folder: &Path, arguments: &[&str], lines: &[&str]) -> Output {
     let mut process = lab(folder)
         .args(arguments)
         .args(["--connect", "connect.toml", "--password-stdin"])
@@ -29,7 +29,7 @@ fn typed(folder: &Path, arguments: &[&str], lines: &[&str]) -> Output {
     process.wait_with_output().unwrap()
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
@@ -38,7 +38,7 @@ fn said(output: &Output) -> String {
 }
 
 /// The same without line breaks and frames.
-fn words(output: &Output) -> String {
+pub(crate) fn words(output: &Output) -> String {
     let said = said(output).replace('\u{2502}', " ");
     said.split_whitespace().collect::<Vec<_>>().join(" ")
 }

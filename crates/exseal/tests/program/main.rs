@@ -8,6 +8,7 @@
 )]
 
 mod backup;
+mod conduct;
 mod conform;
 mod lab;
 mod manners;

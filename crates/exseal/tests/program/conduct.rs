@@ -1,0 +1,152 @@
+//! How `apply` treats servers, at the lab: the window, the balancer's programs, the free disk.
+
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::backup::{said, typed, words};
+use crate::lab::{acted, reply, start};
+
+const EXSEAL: &str = env!("CARGO_BIN_EXE_exseal");
+
+fn journal(folder: &Path) -> String {
+    let mut found = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().to_string_lossy().into_owned())
+        .filter(|path| path.ends_with(".journal"));
+    found.next().unwrap()
+}
+
+/// The lab's state without its clock.
+fn state(folder: &Path) -> Value {
+    let mut dump = reply(folder, &["dump"]);
+    dump["now"] = Value::Null;
+    dump["servers"]["EX1"]["clock"] = Value::Null;
+    dump["servers"]["EX1"]["lock"] = Value::Null;
+    dump
+}
+
+fn apply(folder: &Path, policy: &str) -> Output {
+    std::fs::write(folder.join("policy.toml"), policy).unwrap();
+    let output = typed(
+        folder,
+        &["apply", "plan.json", "--yes", "--policy", "policy.toml"],
+        &[],
+    );
+    if !output.status.success() {
+        std::fs::remove_file(journal(folder)).unwrap();
+    }
+    output
+}
+
+#[test]
+fn a_server_is_begun_in_its_window_with_room_and_out_of_the_balancer() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let now = "2026-11-24T09:00:00Z";
+    let _running = start(folder, &["--story", "back-end-expires", "--now", now]);
+    let plan = [
+        "plan",
+        "back-end",
+        "renew",
+        "--live",
+        "--now",
+        now,
+        "-o",
+        "plan.json",
+    ];
+    let planned = typed(folder, &plan, &[]);
+    assert!(planned.status.success(), "{}", said(&planned));
+    let before = state(folder);
+
+    let soon = jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .datetime();
+    let hours = |ahead: i64| {
+        let at = soon.saturating_add(jiff::SignedDuration::from_hours(ahead));
+        at.time().strftime("%H:00").to_string()
+    };
+    let closed = format!(
+        "[apply]\nwindow = {{ from = \"{}\", to = \"{}\", zone = \"UTC\" }}\n",
+        hours(3),
+        hours(4)
+    );
+    let refused = apply(folder, &closed);
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    let text = words(&refused);
+    assert!(
+        text.contains("expected an open maintenance window, found that it opens"),
+        "{text}"
+    );
+    assert!(text.contains(&format!("{} +00:00", hours(3))), "{text}");
+    assert!(text.contains("exseal apply --resume"), "{text}");
+
+    // Half a drain is refused with its place; one that fails leaves nothing begun.
+    let half = apply_policy_only(folder, "[apply]\ndrain = [\"lb\", \"{server}\"]\n");
+    assert_eq!(half.status.code(), Some(2), "{}", said(&half));
+    assert!(
+        words(&half).contains("expected drain and undrain together"),
+        "{}",
+        said(&half)
+    );
+    let program = |arguments: &str| format!("[{}, {arguments}]", serde_json::to_string(EXSEAL).unwrap());
+    let fails = format!(
+        "[apply]\ndrain = {}\nundrain = {}\n",
+        program("\"no-such-command\", \"{server}\""),
+        program("\"--version\"")
+    );
+    let refused = apply(folder, &fails);
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    let text = words(&refused);
+    assert!(
+        text.contains("EX1.contoso.lab was not begun: it could not be drained"),
+        "{text}"
+    );
+    assert!(text.contains("no-such-command"), "what it said: {text}");
+
+    let room = acted(folder, &["fault", "disk-full", "--server", "EX1"]);
+    assert!(room.status.success(), "{}", said(&room));
+    let refused = apply(folder, "");
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    let text = words(&refused);
+    assert!(
+        text.contains("expected 100 MiB free on the system drive of EX1.contoso.lab, found 0"),
+        "{text}"
+    );
+    assert!(text.contains("free-disk-mib"), "{text}");
+    let healed = acted(folder, &["heal"]);
+    assert!(healed.status.success(), "{}", said(&healed));
+    assert_eq!(state(folder), before, "nothing was begun four times");
+
+    let well = format!(
+        "[apply]\nsoak-minutes = 30\npause-seconds = 600\ndrain = {0}\nundrain = {0}\n",
+        program("\"--version\"")
+    );
+    let applied = apply(folder, &well);
+    assert!(applied.status.success(), "{}", said(&applied));
+    let lines = std::fs::read_to_string(journal(folder)).unwrap();
+    let order: Vec<String> = lines
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["entry"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    assert_eq!(order[..3], ["begun", "drained", "step-begun"]);
+    assert_eq!(order[order.len() - 2..], ["undrained", "ended"]);
+    let shown = typed(folder, &["verify", &journal(folder)], &[]);
+    assert!(shown.status.success(), "{}", said(&shown));
+}
+
+/// Where the policy alone is refused there is no journal to take away.
+fn apply_policy_only(folder: &Path, policy: &str) -> Output {
+    std::fs::write(folder.join("policy.toml"), policy).unwrap();
+    typed(
+        folder,
+        &["apply", "plan.json", "--yes", "--policy", "policy.toml"],
+        &[],
+    )
+}
