@@ -46,15 +46,21 @@ pub(crate) fn check() -> Result<String> {
                 .map(|fault| format!("{script}:{fault}")),
         );
     }
-    for server in ["ex2", "ex3"] {
-        let text = by_hand(server)?;
-        let tree = parse(&text)?;
+    let mut made = vec![("the sheet of a rescue for ex2", sheet("ex2")?)];
+    for (name, server) in [
+        ("the script of a plan for ex2", "ex2"),
+        ("the script of a plan for ex3", "ex3"),
+    ] {
+        made.push((name, by_hand(server)?));
+    }
+    for (name, text) in &made {
+        let tree = parse(text)?;
         visit(tree.root_node(), &mut |node| {
             if node.is_error() || node.is_missing() {
                 let at = node.start_position();
                 let line = text.lines().nth(at.row).unwrap_or_default();
                 wrong.push(format!(
-                    "the script of a plan for {server}, line {}, column {}: not well-formed: {line}",
+                    "{name}, line {}, column {}: not well-formed: {line}",
                     at.row + 1,
                     at.column + 1
                 ));
@@ -62,7 +68,10 @@ pub(crate) fn check() -> Result<String> {
         });
     }
     if wrong.is_empty() {
-        Ok(format!("{} scripts, and those of a plan", scripts.len()))
+        Ok(format!(
+            "{} scripts, those of a plan, and the sheet of a rescue",
+            scripts.len()
+        ))
     } else {
         Err(Failure::new(wrong.join("\n")))
     }
@@ -86,6 +95,17 @@ fn by_hand(server: &str) -> Result<String> {
     fs::remove_file(&plan)?;
     let text = String::from_utf8_lossy(&script.stdout).replace('\r', "");
     Ok(text.trim_start_matches('\u{feff}').to_owned())
+}
+
+/// The sheet that `exseal rescue --sheet` makes for the sample.
+fn sheet(server: &str) -> Result<String> {
+    let program = setup::exseal()?;
+    let sheet = workspace::capture(
+        workspace::command(&program)
+            .args(["rescue", "--sheet", "-", "--on", server])
+            .args(["--from", "examples/kiefer", "--now", "2026-11-24T09:00:00Z"]),
+    )?;
+    Ok(String::from_utf8_lossy(&sheet.stdout).replace('\r', ""))
 }
 
 /// What a script may do.

@@ -1,14 +1,14 @@
 //! The outage: what is really wrong, the few steps that end it, and what remains afterwards.
 
-use exseal_model::plan::{Goal, WaitKind};
-use exseal_model::{Finding, Inventory, Plan, Slot};
+use exseal_model::plan::{Change, Goal, WaitKind};
+use exseal_model::{Consequence, Evidence, Finding, Inventory, Plan, Severity, Slot};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::draft::sentence;
 use super::fix::{Urgency, fix};
-use super::goals::vital_down;
+use super::goals::{broken_handshake, vital_down};
 use super::{plan, predicted};
 use crate::diagnosis::diagnose;
 use crate::policy::Policy;
@@ -78,6 +78,21 @@ pub fn rescue(inventory: &Inventory, policy: &Policy, servers: &[String], now: T
     let left: Vec<Finding> = causes(&after, policy, now);
     let fix = fix(&after, policy, &[], now);
 
+    // What only a client notices is no finding yet: a look that broke off has many reasons, and here one acts on it.
+    let unusable = plan
+        .steps
+        .iter()
+        .filter_map(|step| key_unusable(inventory, &found, &step.change));
+    let unusable: Vec<Finding> = unusable.collect();
+    let unusable = unusable
+        .into_iter()
+        .map(|finding| ("key-unusable".to_owned(), finding));
+    let found = unusable.chain(
+        found
+            .iter()
+            .map(|finding| (finding.name.clone(), finding.clone())),
+    );
+
     let is_left = |finding: &Finding, all: &[Finding]| all.iter().any(|own| is_same(own, finding));
     let asked = |finding: &Finding| {
         servers.is_empty()
@@ -87,9 +102,8 @@ pub fn rescue(inventory: &Inventory, policy: &Policy, servers: &[String], now: T
             })
     };
     let causes = found
-        .into_iter()
-        .filter(asked)
-        .map(|finding| {
+        .filter(|(_, finding)| asked(finding))
+        .map(|(key, finding)| {
             let waits = plan
                 .waits
                 .iter()
@@ -105,7 +119,7 @@ pub fn rescue(inventory: &Inventory, policy: &Policy, servers: &[String], now: T
             };
             let slot = slot_of(&finding).map(ToString::to_string).unwrap_or_default();
             Cause {
-                what: sentence(&format!("rescue.{}", finding.name), &[("slot", slot)]),
+                what: sentence(&format!("rescue.{key}"), &[("slot", slot)]),
                 mended_by,
                 finding,
             }
@@ -128,6 +142,51 @@ pub fn rescue(inventory: &Inventory, policy: &Policy, servers: &[String], now: T
         remains,
         for_a_person: fix.for_a_person,
     }
+}
+
+/// What a step that binds is for, where nothing but a broken handshake is.
+fn key_unusable(inventory: &Inventory, found: &[Finding], change: &Change) -> Option<Finding> {
+    let Change::BindCertificate { server, endpoint, .. } = change else {
+        return None;
+    };
+    let slot = Slot::BackEnd(endpoint.clone());
+    let own = inventory.server(server)?;
+    let look = broken_handshake(inventory, own)?;
+    let is_said = found
+        .iter()
+        .any(|finding| finding.server.as_ref() == Some(server) && slot_of(finding) == Some(&slot));
+    if is_said {
+        return None;
+    }
+    let outcome = look.outcome.best()?;
+    let source = inventory.source(outcome.source);
+    let value = outcome.value.clone().unwrap_or_default();
+    let place = format!("{}:{}", look.host, look.port);
+    Some(Finding {
+        name: "certificate-without-key".to_owned(),
+        severity: Severity::Critical,
+        server: Some(server.clone()),
+        slot: Some(slot.clone()),
+        also: Vec::new(),
+        wanted: sentence("key-unusable.wanted", &[("slot", slot.to_string())]),
+        found: sentence(
+            "key-unusable.found",
+            &[("slot", slot.to_string()), ("outcome", value.clone())],
+        ),
+        consequence: Consequence {
+            text: sentence("key-unusable.consequence", &[]),
+            from: None,
+        },
+        evidence: vec![Evidence {
+            file: source.and_then(|source| source.file.clone()),
+            what: place,
+            value,
+            source: Some(outcome.source),
+        }],
+        cause: sentence("key-unusable.cause", &[]),
+        fix: sentence("key-unusable.fix", &[]),
+        follows: None,
+    })
 }
 
 /// The findings that keep people out, the worst first.

@@ -76,6 +76,12 @@ pub fn sheet(
     for step in steps {
         of_step(step, &own, &mut serial, &mut out);
     }
+    // Also where services alone were started, a client has the last word.
+    let slot = Slot::BackEnd(Endpoint::any(444));
+    let server = own.clone();
+    proofs(&Proof::Answers { server, slot }, &own, &mut out);
+    let server = own.clone();
+    proofs(&Proof::ShellOpens { server }, &own, &mut out);
     out.push_str("Write-Host 'Every step is done.'\n}\n");
     let lines = out.lines().filter(|line| !line.trim().is_empty());
     // The empty line behind it ends the block.
@@ -154,6 +160,21 @@ function Confirm-ExsealFact {
     param([string]$Fact, [scriptblock]$Holds)
     if (-not (& $Holds)) { throw ('expected that ' + $Fact) }
     Write-Host ('  holds: ' + $Fact)
+}
+
+# What a client sees may take a moment: a service has only just begun to listen.
+function Confirm-ExsealSeen {
+    param([string]$Fact, [scriptblock]$Holds)
+    $until = (Get-Date).AddSeconds(120)
+    while ($true) {
+        $seen = $false
+        try { $seen = & $Holds }
+        catch { $seen = $false }
+        if ($seen) { break }
+        if ((Get-Date) -gt $until) { throw ('expected that ' + $Fact) }
+        Start-Sleep -Seconds 2
+    }
+    Write-Host ('  seen: ' + $Fact)
 }
 
 function Get-ExsealLeaf {
@@ -417,7 +438,7 @@ fn proofs(proof: &Proof, server: &str, out: &mut String) {
             return;
         }
     };
-    let _ = writeln!(out, "Confirm-ExsealFact -Fact {fact} -Holds {{ {check} }}");
+    let _ = writeln!(out, "Confirm-ExsealSeen -Fact {fact} -Holds {{ {check} }}");
 }
 
 /// Where a binding is asked on the server itself.

@@ -62,7 +62,12 @@ pub(crate) fn remains_text(rescue: &Rescue, typed: &str, context: &Context) -> S
         }
         for words in &one.words {
             // A command line is not broken: it is copied.
-            let file = words.split(" --on ").next().unwrap_or(words).replace(' ', "-");
+            let file: Vec<&str> = words
+                .split(' ')
+                .take_while(|word| *word != "--on")
+                .take(2)
+                .collect();
+            let file = file.join("-");
             let _ = writeln!(out, "    exseal plan {words} {typed} -o {file}.json");
         }
     }

@@ -348,3 +348,130 @@ fn a_certificate_without_key_gives_way() {
     assert_eq!(code, Some(0), "{said}");
     lab.is_ended(&said);
 }
+
+#[test]
+fn whatever_is_not_yes_is_a_no() {
+    let lab = healthy(&[&["unbind", "0.0.0.0:444"]]);
+    let password = lab.running.started["users"][0]["password"].as_str().unwrap();
+    std::fs::write(lab.at().join("password"), password).unwrap();
+    for (word, begins) in [
+        ("no", false),
+        ("y", false),
+        ("", false),
+        ("yes please", false),
+        ("yes", true),
+    ] {
+        // A terminal of its own, as a person has one.
+        let started = crate::lab::lab(lab.at())
+            .args(["--version"])
+            .get_program()
+            .to_owned();
+        let line = format!(
+            "{} rescue --live --connect connect.toml --password-fd 3 3<password",
+            started.to_str().unwrap()
+        );
+        let mut command = std::process::Command::new("script");
+        command
+            .args(["-qec", &line, "/dev/null"])
+            .current_dir(lab.at())
+            .env("COLUMNS", "100")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let Ok(mut child) = command.spawn() else {
+            println!("not checked: no `script` here that makes a terminal");
+            return;
+        };
+        writeln!(child.stdin.take().unwrap(), "{word}").unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.contains("to end the outage? Type yes:"), "{said}");
+        if begins {
+            assert!(output.status.success(), "{said}");
+            lab.is_ended(&said);
+        } else {
+            assert_eq!(output.status.code(), Some(1), "{word}: {said}");
+            assert_eq!(lab.state(), lab.before, "{word}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_key_that_the_store_only_claims_is_found_out() {
+    let lab = healthy(&[&["lose-key", "CN=EX1"]]);
+    let (code, said) = lab.rescue(&["--yes"]);
+    println!("{said}");
+    assert_eq!(code, Some(0), "{said}");
+    lab.is_ended(&said);
+}
+
+#[test]
+fn an_ended_auth_certificate_is_told_and_444_is_not_touched_for_it() {
+    let lab = Broken::story("auth-expired", &[]);
+    let told = lab.told();
+    assert!(
+        names(&told).contains(&("auth-current-expired", "person")),
+        "{:?}",
+        names(&told)
+    );
+    assert!(told["plan"]["steps"].as_array().unwrap().is_empty(), "{told}");
+    let (code, said) = lab.rescue(&["--yes"]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(
+        said.contains("the Auth certificate has ended") && said.contains("to do:"),
+        "{said}"
+    );
+    assert_eq!(lab.state(), lab.before, "{said}");
+}
+
+#[test]
+fn files_alone_give_a_diagnosis_and_a_sheet() {
+    let sample = ["--from", "examples/kiefer", "--now", crate::NOW];
+    let shown = crate::outputs::at(100, &[&["rescue"][..], &sample].concat());
+    insta::assert_snapshot!("rescue_100", shown);
+    conforms(
+        "rescue",
+        &crate::json(&[&["rescue", "--json"][..], &sample].concat()),
+    );
+    let several = crate::run(&[&["rescue", "--sheet", "-"][..], &sample].concat());
+    assert_eq!(several.status.code(), Some(2), "a sheet is for one server");
+
+    let sheet = crate::stdout(&[&["rescue", "--sheet", "-", "--on", "ex2"][..], &sample].concat());
+    assert!(sheet.is_ascii() && !sheet.replace("\r\n", "").contains(['\n', '\r', '\t']));
+    let (body, end) = sheet.split_at(sheet.len() - 4);
+    assert_eq!(end, "\r\n\r\n", "an empty line ends it");
+    assert!(
+        body.lines().all(|line| !line.trim().is_empty()),
+        "an empty line would end the block"
+    );
+    assert!(
+        !sheet.contains("Add-PSSnapin") && !sheet.contains("#Requires"),
+        "no cmdlet of Exchange"
+    );
+    // Whoever binds is told beforehand that the certificate is there with its key.
+    let lines: Vec<&str> = body.lines().collect();
+    let binds: Vec<usize> = (0..lines.len())
+        .filter(|at| lines[*at].starts_with("$null = Set-ExsealHttpSysCertificate"))
+        .collect();
+    assert!(!binds.is_empty());
+    for at in binds {
+        let named = lines[at]
+            .split("-Thumbprint ")
+            .nth(1)
+            .unwrap()
+            .split(' ')
+            .next()
+            .unwrap();
+        let checked = |line: &&str| {
+            line.starts_with("Confirm-ExsealFact") && line.contains(named) && line.contains("hasPrivateKey")
+        };
+        assert!(lines[..at].iter().rev().take(4).any(checked), "{}", lines[at]);
+    }
+    let steps = sheet.rsplit("$did = @{}").next().unwrap().replace("\r\n", "\n");
+    let serial = steps
+        .split("-Serial '")
+        .nth(1)
+        .and_then(|rest| rest.get(..32))
+        .unwrap_or("none")
+        .to_owned();
+    insta::assert_snapshot!("rescue_sheet", steps.replace(&serial, "SERIAL"));
+}

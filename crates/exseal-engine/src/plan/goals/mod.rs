@@ -10,7 +10,7 @@ mod services_start;
 
 pub(super) use cleanup::Known;
 use exseal_model::plan::Goal;
-pub(super) use rescue::vital_down;
+pub(super) use rescue::{broken_handshake, vital_down};
 
 use super::draft::Draft;
 

@@ -5,7 +5,7 @@
 
 use exseal_model::inventory::Server;
 use exseal_model::plan::{Change, WaitKind};
-use exseal_model::{Endpoint, Product, Thumbprint};
+use exseal_model::{Endpoint, Inventory, Product, Thumbprint};
 
 use super::certificate::{create, good_one};
 use super::services_start;
@@ -96,6 +96,35 @@ pub(super) fn on(draft: &mut Draft<'_>, goal: &str, name: &str) {
     }
 }
 
+/// What a client saw of port 444 where the handshake broke off though somebody listens there: a key that is gone looks like
+/// that, also where the store claims one. `None`: it answered, nobody looked, or services are down, which looks alike.
+pub(in crate::plan) fn broken_handshake<'i>(
+    inventory: &'i Inventory,
+    server: &Server,
+) -> Option<&'i exseal_model::inventory::Presentation> {
+    let (down, by_person) = vital_down(server);
+    if !down.is_empty()
+        || !by_person.is_empty()
+        || disabled_services(server).len() >= services_start::BY_SETUP
+    {
+        return None;
+    }
+    let mut looks = inventory
+        .organisation
+        .presented
+        .iter()
+        .filter(|look| look.port == 444 && server.is_called(&look.host));
+    let broken = looks.find(|look| {
+        let outcome = look.outcome.value().map(String::as_str);
+        matches!(outcome, Some("hung-up" | "alert"))
+    })?;
+    // One look that went well elsewhere is enough.
+    let went_well = |look: &exseal_model::inventory::Presentation| look.leaf.value().is_some();
+    let looks = inventory.organisation.presented.iter();
+    let mut of_this = looks.filter(|look| look.port == 444 && server.is_called(&look.host));
+    (!of_this.any(went_well)).then_some(broken)
+}
+
 fn has_back_end(server: &Server) -> bool {
     let site = |name: &str| name.eq_ignore_ascii_case(BACK_END_SITE);
     server.sites.iter().any(|own| site(&own.name))
@@ -119,6 +148,7 @@ fn moving(draft: &Draft<'_>, server: &Server) -> Result<Vec<Dead>, Unseen> {
         return Err(("store-unknown", Vec::new()));
     }
     let mut all = Vec::new();
+    let broken = broken_handshake(&draft.inventory, server).is_some();
     for (endpoint, presents) in bound(server, BACK_END_SITE, 444) {
         let unseen = server.http_sys.is_unknown();
         let no_entry = !unseen && !server.http_sys.iter().any(|entry| entry.endpoint == endpoint);
@@ -127,6 +157,8 @@ fn moving(draft: &Draft<'_>, server: &Server) -> Result<Vec<Dead>, Unseen> {
             Presents::Nothing(_) | Presents::NoMatch(_) => (None, Some("unbound")),
             Presents::Certificate(old, _) => (Some(old), dead(draft, server, old)?),
         };
+        let general = endpoint.is_general() && endpoint.host.is_empty();
+        let reason = reason.or_else(|| (broken && general).then_some("unusable"));
         let Some(reason) = reason else { continue };
         all.push(Dead {
             endpoint,
@@ -161,7 +193,10 @@ fn bind(draft: &mut Draft<'_>, goal: &str, name: &str, moving: &[Dead]) {
     if moving.is_empty() {
         return;
     }
-    let good = draft.server(name).and_then(|server| good_one(draft, server));
+    let good = draft
+        .server(name)
+        .and_then(|server| good_one(draft, server))
+        .filter(|good| moving.iter().all(|one| one.old != Some(*good)));
     let Some(new) = good.or_else(|| create(draft, goal, name, "why.back-end-create")) else {
         return;
     };
