@@ -11,7 +11,7 @@ use exseal_model::plan::{Argument, Change, Condition, Inverse, Proof, Step, Whic
 use crate::journal::{Entry, JOURNAL_FORMAT, Journal, Outcome};
 use crate::port::{Effect, Fault, Host, LockAnswer, LockFor, Organisation, Probe, Seen};
 use crate::resolve::{self, NotMade};
-use crate::state::{Phase, State, StepState};
+use crate::state::{Made, Phase, State, StepState};
 use crate::stop::Stop;
 
 /// How a run behaves.
@@ -180,23 +180,25 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
                 if later.iter().any(moved_on) {
                     continue;
                 }
-                let Ok(effect) = resolve::condition(effect, &state.made) else {
-                    continue;
+                let seen = match resolve::condition(effect, &state.made) {
+                    Ok(effect) => self.organisation.holds(&effect).await,
+                    Err(error) => Ok(unmade(error)),
                 };
                 all.push(Verified {
                     step: step.number,
-                    what: words::condition(&effect),
-                    seen: self.organisation.holds(&effect).await,
+                    what: words::condition(&resolved(effect, &state.made)),
+                    seen,
                 });
             }
             for proof in &step.proofs {
-                let Ok(proof) = resolve::proof(proof, &state.made) else {
-                    continue;
+                let (what, seen) = match resolve::proof(proof, &state.made) {
+                    Ok(proof) => (words::proof(&proof), self.probe.look(&proof).await),
+                    Err(error) => (words::proof(proof), Ok(unmade(error))),
                 };
                 all.push(Verified {
                     step: step.number,
-                    what: words::proof(&proof),
-                    seen: self.probe.look(&proof).await,
+                    what,
+                    seen,
                 });
             }
         }
@@ -706,6 +708,19 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
         state.take(&entry)?;
         (self.told)(state, Told::Line(&entry));
         Ok(())
+    }
+}
+
+/// A condition as far as it can be told which certificates it speaks of.
+fn resolved(condition: &Condition, made: &Made) -> Condition {
+    resolve::condition(condition, made).unwrap_or_else(|_| condition.clone())
+}
+
+/// What is seen of a certificate that nobody finds.
+fn unmade(error: NotMade) -> Seen {
+    Seen {
+        holds: false,
+        found: format!("no certificate that step {} would have made", error.0),
     }
 }
 

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use exseal_model::Plan;
-use exseal_model::plan::Inverse;
-use exseal_run::{FileJournal, Options, Phase, Runner, State, Stop, Told, read_journal};
+use exseal_model::plan::{Inverse, Proof, Which};
+use exseal_run::{Fault, FileJournal, Options, Phase, Runner, Seen, State, Stop, Told, read_journal};
 use tokio_util::sync::CancellationToken;
 
 use super::{Outcome, print, print_json};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::inputs::Passwords;
+use crate::inputs::{From, Passwords};
 use crate::live::{Machine, WayArgs, to_change};
 use crate::view::run::{journal_text, line, verified_text};
 
@@ -74,11 +74,19 @@ pub(crate) struct RollbackArgs {
     passwords: Passwords,
 }
 
-/// Look again at everything a run should have brought about; changes nothing
+/// Look again at everything a plan or a run should have brought about, or at every slot of an inventory, from the client's side;
+/// changes nothing
+///
+/// Exit codes: 0 everything is as it should be, 3 something is not or could not be looked at.
 #[derive(Args, Debug)]
 pub(crate) struct VerifyArgs {
-    /// The run's journal
-    journal: PathBuf,
+    /// The plan, or the run's journal
+    #[arg(required_unless_present = "from", conflicts_with = "from")]
+    what: Option<PathBuf>,
+
+    /// Exports, folders, ZIPs or inventory files: whether clients are shown on every slot what these say
+    #[arg(long = "from", value_name = "PATH", num_args = 1..)]
+    from: Vec<From>,
 
     #[command(flatten)]
     way: WayArgs,
@@ -208,14 +216,42 @@ pub(crate) fn rollback(context: &Context, args: &RollbackArgs) -> Result<Outcome
 }
 
 pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<Outcome, CommandError> {
-    let bytes = read(&args.journal)?;
-    let (entries, _) = read_journal(&bytes).map_err(|error| damaged(&args.journal, &error))?;
-    let state = State::of(&entries).map_err(|error| damaged(&args.journal, &error))?;
+    let Some(path) = &args.what else {
+        return verify_slots(context, args);
+    };
+    let bytes = read(path)?;
+    let (mut state, planned) = match Plan::from_json(&bytes) {
+        Ok(plan) => (State::as_applied(plan, []), true),
+        // A journal is lines that each say what they are.
+        Err(_) if is_journal(&bytes) => {
+            let (entries, _) = read_journal(&bytes).map_err(|error| damaged(path, &error))?;
+            (State::of(&entries).map_err(|error| damaged(path, &error))?, false)
+        }
+        Err(error) => {
+            return Err(damaged(path, &error).hint("expected a plan, or the journal of a run"));
+        }
+    };
     let live = args.way.to(servers(&state.plan));
     let stop = CancellationToken::new();
     let (organisation, mut probe) = to_change(&live, &args.passwords, context, &stop)?;
     let mut organisation = organisation.with_backups(backups(&state.plan, &args.passwords)?);
     let all = runtime()?.block_on(async {
+        if planned
+            && state
+                .plan
+                .steps
+                .iter()
+                .any(|step| step.change.makes_certificate())
+        {
+            // No journal says what was made: it is looked for.
+            match organisation.whole().await {
+                Ok(inventory) => {
+                    let made = exseal_engine::plan::made(&state.plan, &inventory);
+                    state = State::as_applied(state.plan, made);
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
         let mut runner = Runner {
             organisation: &mut organisation,
             probe: &mut probe,
@@ -225,13 +261,69 @@ pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<Outcome, Co
         };
         let all = runner.verify(&state).await;
         organisation.close().await;
+        Ok(all)
+    });
+    let all = all.map_err(|fault| CommandError::fixable(fault.to_string()))?;
+    print(context, &verified_text(&all, context))?;
+    Ok(judged(all.iter().map(|one| &one.seen)))
+}
+
+/// Done where everything was seen to be as it should be.
+fn judged<'s>(mut all: impl Iterator<Item = &'s Result<Seen, Fault>>) -> Outcome {
+    if all.all(|seen| seen.as_ref().is_ok_and(|seen| seen.holds)) {
+        Outcome::Done
+    } else {
+        Outcome::Findings
+    }
+}
+
+fn is_journal(bytes: &[u8]) -> bool {
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    serde_json::from_slice::<serde_json::Value>(line).is_ok_and(|value| value.get("entry").is_some())
+}
+
+/// Looks at every slot of an inventory that shows a certificate on the wire.
+fn verify_slots(context: &Context, args: &VerifyArgs) -> Result<Outcome, CommandError> {
+    let given: Vec<_> = args.from.iter().map(|from| from.given().clone()).collect();
+    let inventory = crate::inputs::inventory(&given, &args.passwords, context)?;
+    let looks: Vec<(String, Proof)> = exseal_engine::slots(&inventory)
+        .into_iter()
+        .filter_map(|one| {
+            let own = inventory.servers.get(one.server?)?;
+            let server = own.shown();
+            let certificate = Which::Known(one.thumbprint()?);
+            let slot = one.slot;
+            crate::live::is_shown(own, &slot).then(|| {
+                let proof = Proof::Presents {
+                    server: server.clone(),
+                    slot,
+                    certificate,
+                };
+                (server, proof)
+            })
+        })
+        .collect();
+    if looks.is_empty() {
+        return Err(CommandError::fixable(
+            "expected slots whose certificate is known and shown to clients, found none",
+        ));
+    }
+    let mut names: Vec<String> = looks.iter().map(|(server, _)| server.clone()).collect();
+    names.dedup();
+    let stop = CancellationToken::new();
+    let (mut organisation, mut probe) = to_change(&args.way.to(names), &args.passwords, context, &stop)?;
+    let all = runtime()?.block_on(async {
+        let mut all = Vec::new();
+        for (server, proof) in &looks {
+            let seen = exseal_run::Probe::look(&mut probe, proof).await;
+            let what = format!("{server}: {}", exseal_engine::plan::words::proof(proof));
+            all.push((what, seen));
+        }
+        organisation.close().await;
         all
     });
-    print(context, &verified_text(&all, context))?;
-    let good = all
-        .iter()
-        .all(|one| one.seen.as_ref().is_ok_and(|seen| seen.holds));
-    Ok(if good { Outcome::Done } else { Outcome::Findings })
+    print(context, &crate::view::run::looked_text(&all, context))?;
+    Ok(judged(all.iter().map(|(_, seen)| seen)))
 }
 
 pub(crate) fn journal(context: &Context, args: &JournalArgs) -> Result<Outcome, CommandError> {

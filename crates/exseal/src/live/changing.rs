@@ -13,7 +13,7 @@ use exseal_exchange::Secret;
 use exseal_exchange::change::{self, CallError, Hand};
 use exseal_exchange::live::{self, Asked, Bounds, Door, Part, Read, Visit, in_words};
 use exseal_exchange::session::{Allowed, Item, LocalPowerShell, Session};
-use exseal_model::inventory::first_label;
+use exseal_model::inventory::{Server, first_label};
 use exseal_model::plan::{Answer, Argument, Call, Condition, Proof, Way, Which};
 use exseal_model::{Endpoint, Inventory, Slot, Thumbprint};
 use exseal_probe::{Outcome, Protocol, Sighting, Target};
@@ -267,6 +267,13 @@ impl Changing {
         backup::keep(file, &bytes, self.backup_password()?, certificate).map_err(harmless)
     }
 
+    /// Everything that is seen of the plan's servers and the organisation.
+    pub(crate) async fn whole(&self) -> Result<Inventory, Fault> {
+        let seen = Arc::clone(&self.looking).all().await;
+        let seen = seen.map_err(|error| harmless(error.words().0))?;
+        Ok(exseal_engine::merge(seen))
+    }
+
     /// The inventory a condition is read of.
     async fn about(&mut self, condition: &Condition) -> Result<Inventory, Fault> {
         const HTTP_SYS: &[(&str, Option<&str>)] = &[("Get-ExsealHttpSys", None)];
@@ -308,9 +315,7 @@ impl Changing {
                 return self.of_the_organisation(Part::EdgeSubscriptions).await;
             }
             Condition::NotReferredTo { .. } => {
-                let seen = Arc::clone(&self.looking).all().await;
-                let seen = seen.map_err(|error| harmless(error.words().0))?;
-                return Ok(exseal_engine::merge(seen));
+                return self.whole().await;
             }
         };
         let inventory = self.read(&server, door, what).await?;
@@ -670,6 +675,23 @@ impl Probe for Eye {
 /// Whether a client that connects by the server's name is shown another binding: loopback, or a host name of its own.
 fn is_out_of_sight(endpoint: &Endpoint) -> bool {
     endpoint.address.starts_with("127.") || endpoint.address == "[::1]" || !endpoint.host.is_empty()
+}
+
+/// Whether a client elsewhere can be shown what a slot of a server presents: a look at it means something.
+pub(crate) fn is_shown(server: &Server, slot: &Slot) -> bool {
+    let runs = |service: &str| {
+        server.services.iter().any(|own| {
+            own.name.eq_ignore_ascii_case(service)
+                && own.status.value().is_some_and(|status| status == "Running")
+        })
+    };
+    match slot {
+        Slot::FrontEnd(endpoint) | Slot::BackEnd(endpoint) => !is_out_of_sight(endpoint),
+        Slot::InternalTransport => server.is_edge() == Some(false),
+        Slot::Pop => runs("MSExchangePOP3"),
+        Slot::Imap => runs("MSExchangeIMAP4"),
+        _ => false,
+    }
 }
 
 /// This machine's clock and chance.

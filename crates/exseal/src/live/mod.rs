@@ -26,7 +26,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use args::{LiveArgs, WayArgs, roots};
-pub(crate) use changing::{Changing, Eye, Machine};
+pub(crate) use changing::{Changing, Eye, Machine, is_shown};
 use host::Host;
 pub(crate) use host::is_this_machine;
 

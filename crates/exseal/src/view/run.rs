@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use exseal_engine::plan::words;
-use exseal_run::{Effect, Entry, State, StepState, Verified};
+use exseal_run::{Effect, Entry, Fault, Seen, State, StepState, Verified};
 
 use super::paint::{self, BOLD, DIM, styled, wrapped};
 use crate::context::Context;
@@ -126,29 +126,27 @@ pub(crate) fn ended_text(state: &State, context: &Context) -> String {
 
 /// What was looked at again.
 pub(crate) fn verified_text(all: &[Verified], context: &Context) -> String {
+    let lines: Vec<_> = all
+        .iter()
+        .map(|one| (format!("step {}: {}", one.step, one.what), one.seen.clone()))
+        .collect();
+    if lines.is_empty() {
+        return "no step of this run is done\n".to_owned();
+    }
+    looked_text(&lines, context)
+}
+
+/// What was looked at, a line each.
+pub(crate) fn looked_text(all: &[(String, Result<Seen, Fault>)], context: &Context) -> String {
     let mut out = String::new();
     let wrong = paint::severity(exseal_model::Severity::Error);
-    for one in all {
-        let line = match &one.seen {
-            Ok(seen) if seen.holds => format!("ok     step {}: {}", one.step, one.what),
-            Ok(seen) => format!(
-                "{} step {}: expected that {}, found {}",
-                styled(wrong, "WRONG "),
-                one.step,
-                one.what,
-                seen.found
-            ),
-            Err(fault) => format!(
-                "{} step {}: whether {}: {fault}",
-                styled(wrong, "UNSEEN"),
-                one.step,
-                one.what
-            ),
+    for (what, seen) in all {
+        let line = match seen {
+            Ok(seen) if seen.holds => format!("ok     {what}"),
+            Ok(seen) => format!("{} {what}: found {}", styled(wrong, "WRONG "), seen.found),
+            Err(fault) => format!("{} {what}: {fault}", styled(wrong, "UNSEEN")),
         };
         out.push_str(&wrapped(&line, "", "       ", context.width));
-    }
-    if all.is_empty() {
-        out.push_str("no step of this run is done\n");
     }
     out
 }

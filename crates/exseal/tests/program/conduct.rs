@@ -141,6 +141,62 @@ fn a_server_is_begun_in_its_window_with_room_and_out_of_the_balancer() {
     assert!(shown.status.success(), "{}", said(&shown));
 }
 
+#[test]
+fn a_plan_is_verified_without_a_journal_and_an_inventory_without_a_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let now = "2026-11-24T09:00:00Z";
+    let _running = start(folder, &["--story", "back-end-expires", "--now", now]);
+    let plan = [
+        "plan",
+        "back-end",
+        "renew",
+        "--live",
+        "--now",
+        now,
+        "-o",
+        "plan.json",
+    ];
+    assert!(typed(folder, &plan, &[]).status.success());
+    let discover = ["discover", "--live", "--now", now, "-o", "before.json"];
+    assert!(typed(folder, &discover, &[]).status.success());
+
+    let open = typed(folder, &["verify", "plan.json"], &[]);
+    assert_eq!(open.status.code(), Some(3), "{}", said(&open));
+    assert!(
+        words(&open).contains("no certificate that step 1 would have made"),
+        "{}",
+        said(&open)
+    );
+    let same = typed(folder, &["verify", "--from", "before.json"], &[]);
+    assert_eq!(same.status.code(), Some(0), "{}", said(&same));
+    for slot in ["back-end/*:444", "front-end/*:443", "internal-transport"] {
+        assert!(words(&same).contains(slot), "{slot}: {}", said(&same));
+    }
+
+    let applied = typed(folder, &["apply", "plan.json", "--yes"], &[]);
+    assert!(applied.status.success(), "{}", said(&applied));
+    let done = typed(folder, &["verify", "plan.json"], &[]);
+    assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+    let moved = typed(folder, &["verify", "--from", "before.json"], &[]);
+    assert_eq!(moved.status.code(), Some(3), "{}", said(&moved));
+    assert!(
+        words(&moved).contains("WRONG EX1.contoso.lab: back-end/*:444"),
+        "{}",
+        said(&moved)
+    );
+
+    // What is neither is refused, and so is nothing.
+    let neither = typed(folder, &["verify", "before.json"], &[]);
+    assert_eq!(neither.status.code(), Some(1), "{}", said(&neither));
+    assert!(
+        words(&neither).contains("expected a plan, or the journal of a run"),
+        "{}",
+        said(&neither)
+    );
+    assert_eq!(typed(folder, &["verify"], &[]).status.code(), Some(2));
+}
+
 /// Where the policy alone is refused there is no journal to take away.
 fn apply_policy_only(folder: &Path, policy: &str) -> Output {
     std::fs::write(folder.join("policy.toml"), policy).unwrap();
