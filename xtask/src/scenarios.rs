@@ -14,14 +14,15 @@ pub(crate) struct PlayArgs {
     story: String,
 }
 
-/// Breaks organisations of the lab, mends them by plans, kills the program behind every line of its journal, and holds
-/// what openssl sees.
+/// Breaks organisations of the lab, mends them by plans, kills the program before and after lines of its journal and its
+/// requests, and holds what openssl sees.
 ///
 /// # Errors
 ///
-/// What differs, or that openssl cannot be installed.
+/// What differs, or that openssl or strace cannot be installed.
 pub(crate) fn check() -> Result<String> {
     setup::program("openssl", &["version"], "openssl")?;
+    setup::program("strace", &["-V"], "strace")?;
     lab_live::judged("scenarios", "scenarios")
 }
 

@@ -556,7 +556,24 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
                 self.write(state, journal, Entry::BackDone { step: number, at })?;
                 return Ok(true);
             }
-            if let Some((expected, found)) = self.first_missing(number, &before).await? {
+            let missing = match self.first_missing(number, &before).await {
+                Err(Stop::CannotRead { .. }) if matches!(inverse, Change::DiscardCertificate { .. }) => {
+                    // Where Exchange's shell is dead nobody can tell for long whether what was made is in use: it stays then.
+                    self.host.wait(self.options.pause).await;
+                    match self.first_missing(number, &before).await {
+                        Err(Stop::CannotRead { what, fault, .. }) => {
+                            // A server that does not answer at all is another matter, and stops.
+                            self.first_missing(number, &after).await?;
+                            let why = format!("{what} could not be read: {fault}");
+                            self.write(state, journal, Entry::BackLeft { step: number, why })?;
+                            return Ok(false);
+                        }
+                        read => read?,
+                    }
+                }
+                read => read?,
+            };
+            if let Some((expected, found)) = missing {
                 let why = format!("expected that {}, found {found}", words::condition(&expected));
                 self.write(state, journal, Entry::BackLeft { step: number, why })?;
                 return Ok(false);
@@ -682,8 +699,12 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
     async fn give_back(&mut self, state: &State, locked: &BTreeSet<String>) {
         for server in locked {
             let lock = self.lock_for(state);
+            let mut given = self.organisation.unlock(server, &lock).await;
+            if given.is_err() {
+                given = self.organisation.unlock(server, &lock).await;
+            }
             // One that cannot be given back ends by its time.
-            if let Err(fault) = self.organisation.unlock(server, &lock).await {
+            if let Err(fault) = given {
                 tracing::warn!(server, %fault, "The lock could not be given back; it ends by its time");
             }
         }

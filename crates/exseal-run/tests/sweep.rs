@@ -548,6 +548,30 @@ fn what_a_client_does_not_see_is_taken_back_at_once() {
 }
 
 #[test]
+fn what_nobody_can_tell_to_be_unused_stays_when_a_run_is_taken_back() {
+    let (plan, mut world) = back_end_that_ends();
+    let mut lines = Lines::new(world.shared());
+    apply(&plan, &mut world, &mut lines).unwrap();
+    world.blind = true;
+    let state = reread(&mut lines).unwrap();
+    with(
+        &mut world,
+        |runner, lines| run(runner.roll_back(state, lines)),
+        &mut lines,
+    )
+    .unwrap();
+    let state = reread(&mut lines).unwrap();
+    assert_eq!(state.phase, Phase::Ended(exseal_run::Outcome::TakenBack));
+    assert!(
+        matches!(state.step(1), StepState::Left(why) if why.contains("the shell is dead")),
+        "{:?}",
+        state.step(1)
+    );
+    assert_eq!(state.step(2), StepState::TakenBack);
+    assert_eq!(world.locks(), 0);
+}
+
+#[test]
 fn a_binding_that_a_cmdlet_moved_is_put_back() {
     let (plan, mut world) = back_end_that_ends();
     world.moves = Some((EX1.to_owned(), "*:443".to_owned()));

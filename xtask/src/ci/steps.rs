@@ -117,7 +117,7 @@ pub(super) const STEPS: &[Step] = &[
     ),
     step(
         "scenarios",
-        "broken organisations are found, planned, mended, proven and taken back; the program killed behind each line of its journal",
+        "broken organisations are found, planned, mended, proven and taken back; the program killed at lines of its journal and at requests",
         mended,
     ),
     step("fuzz", "each fuzz target for ten seconds", fuzz),

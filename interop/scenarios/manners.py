@@ -1,0 +1,3 @@
+"""Bad manners of the world, each of which ends safely and with a clear word."""
+
+ALL = ()
