@@ -8,11 +8,15 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+
 use exseal_engine::plan::{MendedBy, Rescue, predicted, rescue};
-use exseal_engine::{Policy, merge};
+use exseal_engine::{Policy, diagnose, merge};
 use exseal_model::inventory::{EdgeSubscription, Presentation, StoreEntry, WindowsService};
 use exseal_model::plan::{Change, WaitKind};
-use exseal_model::{Goal, Inventory, Listing, Observed};
+use exseal_model::{Goal, Inventory, Listing, Observed, Severity, Slot};
+use proptest::prelude::*;
+use support::shapes::{DAMAGES, shapes};
 use support::{Organisation, Recipe, healthy, now};
 
 const SERVICES: [&str; 9] = [
@@ -307,4 +311,60 @@ fn only_the_servers_that_were_named() {
         (vec![("back-end-unbound", Plan)], vec!["bind 444"])
     );
     assert_eq!(rescue.plan.steps[0].change.server(), "ex2.kiefer.example");
+}
+
+/// The worst severity of each slot.
+fn slots(inventory: &Inventory, policy: &Policy) -> BTreeMap<(Option<String>, Slot), Severity> {
+    let mut worst = BTreeMap::new();
+    for finding in diagnose(inventory, policy, now()).findings {
+        for slot in finding.slot.iter().chain(&finding.also) {
+            let severity = worst
+                .entry((finding.server.clone(), slot.clone()))
+                .or_insert(finding.severity);
+            *severity = (*severity).max(finding.severity);
+        }
+    }
+    worst
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_rescue_is_prefix_safe_idempotent_and_touches_444_and_services_alone(
+        shape in shapes(60),
+        damages in prop::collection::vec((0..DAMAGES.len(), any::<prop::sample::Index>()), 0..8),
+    ) {
+        let (mut organisation, policy) = shape.make();
+        services(&mut organisation, &[], "", "");
+        for (damage, at) in damages {
+            let at = at.index(shape.servers);
+            if !shape.is_edge(at) && !shape.management_only {
+                (DAMAGES[damage].1)(&mut organisation, at);
+            }
+        }
+        let inventory = merge([organisation.inventory]);
+        let made = rescue(&inventory, &policy, &[], now());
+        prop_assert!(!told(&made).1.contains(&"something else"));
+        let steps = made.plan.steps.len();
+        let mut before = slots(&inventory, &policy);
+        for upto in 1..=steps {
+            let after = slots(&predicted(&made.plan, upto), &policy);
+            for (place, severity) in &after {
+                let was = before.get(place);
+                prop_assert!(was.is_some_and(|was| was >= severity), "{place:?} after step {upto}");
+            }
+            before = after;
+        }
+        let left = predicted(&made.plan, steps);
+        let again = rescue(&left, &policy, &[], now());
+        prop_assert!(again.plan.steps.is_empty());
+        prop_assert!(again.causes.iter().all(|cause| cause.mended_by != Plan));
+
+        let mut turned = inventory;
+        turned.servers.reverse();
+        let turned = rescue(&turned, &policy, &[], now());
+        prop_assert_eq!(&turned.plan.id, &made.plan.id);
+        prop_assert_eq!(&turned.causes, &made.causes);
+    }
 }
