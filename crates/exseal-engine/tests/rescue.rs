@@ -103,6 +103,8 @@ fn is_ended(inventory: &Inventory, rescue: &Rescue) {
 
 use MendedBy::{Person, Plan};
 
+type Damage = fn(&mut Organisation);
+
 #[test]
 fn nothing_wrong_is_nothing_to_do_also_where_it_ends_soon() {
     let (_, healthy) = of(|_| {});
@@ -120,24 +122,24 @@ fn nothing_wrong_is_nothing_to_do_also_where_it_ends_soon() {
 
 #[test]
 fn a_good_certificate_that_is_there_is_bound_at_once() {
-    let good = |o: &mut Organisation, at: usize| {
+    fn good(o: &mut Organisation, at: usize) {
         let recipe = Recipe::self_signed("EX1", &["EX1", "ex1.kiefer.example"]).serial(60);
-        o.put(at, &recipe, &["IIS"])
-    };
-    let damages: [(&str, &dyn Fn(&mut Organisation)); 6] = [
-        ("back-end-unbound", &|o| o.bind(0, "*:444:", None)),
-        ("bound-certificate-not-in-store", &|o| {
+        o.put(at, &recipe, &["IIS"]);
+    }
+    let damages: [(&str, Damage); 6] = [
+        ("back-end-unbound", |o| o.bind(0, "*:444:", None)),
+        ("bound-certificate-not-in-store", |o| {
             good(o, 0);
             o.take(0, o.back[0]);
         }),
-        ("certificate-without-key", &|o| {
+        ("certificate-without-key", |o| {
             good(o, 0);
             let (back, store) = (o.back[0], o.store);
             let mine = &mut o.server(0).my.items;
             let entry = mine.iter_mut().find(|entry| entry.thumbprint == back).unwrap();
             entry.has_private_key = Observed::seen(false, store);
         }),
-        ("bound-certificate-in-wrong-store", &|o| {
+        ("bound-certificate-in-wrong-store", |o| {
             let recipe = Recipe::self_signed("EX1", &["EX1", "ex1.kiefer.example"]).serial(61);
             let stray = o.put(0, &recipe, &[]);
             o.take(0, stray);
@@ -145,13 +147,13 @@ fn a_good_certificate_that_is_there_is_bound_at_once() {
             o.server(0).web_hosting = Listing::of([StoreEntry::new(stray)], store, true);
             o.bind(0, "*:444:", Some(stray));
         }),
-        ("certificate-expired", &|o| {
+        ("certificate-expired", |o| {
             let recipe = Recipe::self_signed("EX1", &["EX1", "ex1.kiefer.example"]).serial(62);
             let recipe = recipe.begins("2021-01-01T00:00:00Z").ends("2026-11-01T00:00:00Z");
             let old = o.put(0, &recipe, &[]);
             o.bind(0, "*:444:", Some(old));
         }),
-        ("back-end-uses-public-certificate", &|o| {
+        ("back-end-uses-public-certificate", |o| {
             let public = o.public;
             o.bind(0, "*:444:", Some(public));
         }),

@@ -149,6 +149,13 @@ fn plans() -> Vec<(&'static str, Plan, ApplyPolicy)> {
             "services of a broken setup",
             planned(&[Goal::ServicesStart { servers: Vec::new() }], stopped),
         ),
+        (
+            "a rescue",
+            planned(&[Goal::Rescue { servers: Vec::new() }], |o| {
+                stopped(o);
+                o.bind(1, "*:444:", None);
+            }),
+        ),
         ("what is left over, with backups", cleaned()),
         (
             "a forgotten loopback binding",

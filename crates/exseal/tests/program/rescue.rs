@@ -59,6 +59,10 @@ impl Broken {
             .into()
     }
 
+    fn password(&self) -> &str {
+        self.running.started["users"][0]["password"].as_str().unwrap()
+    }
+
     fn typed(&self, arguments: &[&str]) -> Output {
         let mut child = lab(self.at())
             .args(arguments)
@@ -68,8 +72,7 @@ impl Broken {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let password = self.running.started["users"][0]["password"].as_str().unwrap();
-        writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
+        writeln!(child.stdin.take().unwrap(), "{}", self.password()).unwrap();
         child.wait_with_output().unwrap()
     }
 
@@ -120,8 +123,7 @@ impl Broken {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let password = self.running.started["users"][0]["password"].as_str().unwrap();
-        writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
+        writeln!(child.stdin.take().unwrap(), "{}", self.password()).unwrap();
         let output = child.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{said}");
@@ -349,11 +351,11 @@ fn a_certificate_without_key_gives_way() {
     lab.is_ended(&said);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn whatever_is_not_yes_is_a_no() {
     let lab = healthy(&[&["unbind", "0.0.0.0:444"]]);
-    let password = lab.running.started["users"][0]["password"].as_str().unwrap();
-    std::fs::write(lab.at().join("password"), password).unwrap();
+    std::fs::write(lab.at().join("password"), lab.password()).unwrap();
     for (word, begins) in [
         ("no", false),
         ("y", false),
@@ -474,4 +476,71 @@ fn files_alone_give_a_diagnosis_and_a_sheet() {
         .unwrap_or("none")
         .to_owned();
     insta::assert_snapshot!("rescue_sheet", steps.replace(&serial, "SERIAL"));
+}
+
+#[test]
+fn a_reply_that_is_lost_is_no_second_certificate_and_what_was_done_goes_back() {
+    let lab = Broken::story("back-end-deleted", &[]);
+    let own = |state: &Value| state["stores"]["My"].as_array().unwrap().len();
+    for command in ["New-ExsealCertificate", "Set-ExsealHttpSysCertificate"] {
+        let fault = [
+            "fault",
+            "loses-reply",
+            "--server",
+            SERVER,
+            "--step",
+            command,
+            "--json",
+        ];
+        reply(lab.at(), &fault);
+    }
+    let (code, said) = lab.rescue(&["--yes"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(own(&lab.state()), own(&lab.before) + 1, "{said}");
+    let journal = std::fs::read_dir(lab.at())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .find(|name| name.ends_with(".journal"))
+        .unwrap();
+    let mut child = crate::lab::lab(lab.at())
+        .args([
+            "verify",
+            &journal,
+            "--connect",
+            "connect.toml",
+            "--password-stdin",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    writeln!(child.stdin.take().unwrap(), "{}", lab.password()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    lab.is_ended(&said);
+}
+
+#[test]
+fn two_servers_are_rescued_one_after_the_other_or_the_one_that_was_named() {
+    let lab = Broken::story("healthy-dag", &[&["unbind", "0.0.0.0:444"]]);
+    reply(
+        lab.at(),
+        &["break", "--server", "EX2", "--json", "unbind", "0.0.0.0:444"],
+    );
+    let bound = |server: &str| {
+        let whole = reply(lab.at(), &["dump", "--json"]);
+        !whole["servers"][server]["httpSys"]["0.0.0.0:444"].is_null()
+    };
+    let (code, said) = lab.rescue(&["--yes", "--on", "EX2"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(bound("EX2") && !bound("EX1"), "{said}");
+    let (code, said) = lab.rescue(&["--yes"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(bound("EX1") && bound("EX2"), "{said}");
+    lab.is_ended(&said);
 }
