@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use exseal_model::Plan;
 use exseal_model::plan::{Inverse, Proof, Which};
-use exseal_run::{Fault, FileJournal, Options, Phase, Runner, Seen, State, Stop, Told, read_journal};
+use exseal_run::{FileJournal, Options, Phase, Runner, State, Stop, Told, read_journal};
 use tokio_util::sync::CancellationToken;
 
 use super::{Outcome, print, print_json};
@@ -14,7 +14,7 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::inputs::{From, Passwords};
 use crate::live::{Machine, WayArgs, to_change};
-use crate::view::run::{journal_text, line, verified_text};
+use crate::view::run::{Looked, journal_text, line, looked_text};
 
 /// Carry out a plan, or go on with a run that was broken off
 ///
@@ -87,6 +87,10 @@ pub(crate) struct VerifyArgs {
     /// Exports, folders, ZIPs or inventory files: whether clients are shown on every slot what these say
     #[arg(long = "from", value_name = "PATH", num_args = 1..)]
     from: Vec<From>,
+
+    /// Print JSON (docs/schema/verify.json)
+    #[arg(long)]
+    json: bool,
 
     #[command(flatten)]
     way: WayArgs,
@@ -264,17 +268,23 @@ pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<Outcome, Co
         Ok(all)
     });
     let all = all.map_err(|fault| CommandError::fixable(fault.to_string()))?;
-    print(context, &verified_text(&all, context))?;
-    Ok(judged(all.iter().map(|one| &one.seen)))
+    let looks = all.into_iter().map(Looked::of_step).collect();
+    looked(context, args.json, looks)
 }
 
-/// Done where everything was seen to be as it should be.
-fn judged<'s>(mut all: impl Iterator<Item = &'s Result<Seen, Fault>>) -> Outcome {
-    if all.all(|seen| seen.as_ref().is_ok_and(|seen| seen.holds)) {
+/// Tells what was looked at: done where everything was seen to be as it should be.
+fn looked(context: &Context, json: bool, looks: Vec<Looked>) -> Result<Outcome, CommandError> {
+    let outcome = if looks.iter().all(|one| one.holds == Some(true)) {
         Outcome::Done
     } else {
         Outcome::Findings
+    };
+    if json {
+        print_json(&looks)?;
+    } else {
+        print(context, &looked_text(&looks, context))?;
     }
+    Ok(outcome)
 }
 
 fn is_journal(bytes: &[u8]) -> bool {
@@ -316,14 +326,13 @@ fn verify_slots(context: &Context, args: &VerifyArgs) -> Result<Outcome, Command
         let mut all = Vec::new();
         for (server, proof) in &looks {
             let seen = exseal_run::Probe::look(&mut probe, proof).await;
-            let what = format!("{server}: {}", exseal_engine::plan::words::proof(proof));
-            all.push((what, seen));
+            let what = exseal_engine::plan::words::proof(proof);
+            all.push(Looked::of_server(server, what, seen));
         }
         organisation.close().await;
         all
     });
-    print(context, &crate::view::run::looked_text(&all, context))?;
-    Ok(judged(all.iter().map(|(_, seen)| seen)))
+    looked(context, args.json, all)
 }
 
 pub(crate) fn journal(context: &Context, args: &JournalArgs) -> Result<Outcome, CommandError> {

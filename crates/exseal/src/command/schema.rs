@@ -14,7 +14,7 @@ use crate::context::Context;
 #[command(hide = true)]
 pub(crate) struct SchemaArgs {
     /// auth-status, checks, diagnose, diff, fix, forecast, inspect, inventory, lab-events, lab-list, lab-run, plan, probe,
-    /// rehearse, report, rescue, session-check or session-exec
+    /// rehearse, report, rescue, session-check, session-exec or verify
     #[arg(required_unless_present = "all")]
     name: Option<String>,
 
@@ -47,6 +47,7 @@ pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
         ("inventory", of::<exseal_model::Inventory>()),
         ("session-check", of::<crate::view::session::CheckedAll<'static>>()),
         ("session-exec", of::<crate::view::session::Executed>()),
+        ("verify", of::<Vec<crate::view::run::Looked>>()),
     ]
 }
 

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use exseal_engine::plan::words;
 use exseal_run::{Effect, Entry, Fault, Seen, State, StepState, Verified};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::paint::{self, BOLD, DIM, styled, wrapped};
 use crate::context::Context;
@@ -124,29 +126,76 @@ pub(crate) fn ended_text(state: &State, context: &Context) -> String {
     )
 }
 
-/// What was looked at again.
-pub(crate) fn verified_text(all: &[Verified], context: &Context) -> String {
-    let lines: Vec<_> = all
-        .iter()
-        .map(|one| (format!("step {}: {}", one.step, one.what), one.seen.clone()))
-        .collect();
-    if lines.is_empty() {
-        return "no step of this run is done\n".to_owned();
+/// One thing that was looked at again.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(crate) struct Looked {
+    /// The step of the plan it belongs to; null: of none.
+    step: Option<u32>,
+    /// The server, where no step says it.
+    server: Option<String>,
+    /// What should be, in words.
+    what: String,
+    /// Whether it is; null: it could not be looked at.
+    pub(crate) holds: Option<bool>,
+    /// What was found, or why it could not be looked at.
+    found: String,
+}
+
+impl Looked {
+    pub(crate) fn of_step(one: Verified) -> Self {
+        Self {
+            step: Some(one.step),
+            server: None,
+            ..Self::of(one.what, one.seen)
+        }
     }
-    looked_text(&lines, context)
+
+    pub(crate) fn of_server(server: &str, what: String, seen: Result<Seen, Fault>) -> Self {
+        Self {
+            server: Some(server.to_owned()),
+            ..Self::of(what, seen)
+        }
+    }
+
+    fn of(what: String, seen: Result<Seen, Fault>) -> Self {
+        let (holds, found) = match seen {
+            Ok(seen) => (Some(seen.holds), seen.found),
+            Err(fault) => (None, fault.what),
+        };
+        Self {
+            step: None,
+            server: None,
+            what,
+            holds,
+            found,
+        }
+    }
 }
 
 /// What was looked at, a line each.
-pub(crate) fn looked_text(all: &[(String, Result<Seen, Fault>)], context: &Context) -> String {
+pub(crate) fn looked_text(all: &[Looked], context: &Context) -> String {
     let mut out = String::new();
     let wrong = paint::severity(exseal_model::Severity::Error);
-    for (what, seen) in all {
-        let line = match seen {
-            Ok(seen) if seen.holds => format!("ok     {what}"),
-            Ok(seen) => format!("{} {what}: found {}", styled(wrong, "WRONG "), seen.found),
-            Err(fault) => format!("{} {what}: {fault}", styled(wrong, "UNSEEN")),
+    for one in all {
+        let place = match (one.step, &one.server) {
+            (Some(step), _) => format!("step {step}: "),
+            (None, Some(server)) => format!("{server}: "),
+            (None, None) => String::new(),
+        };
+        let what = &one.what;
+        let line = match one.holds {
+            Some(true) => format!("ok     {place}{what}"),
+            Some(false) => format!(
+                "{} {place}expected that {what}, found {}",
+                styled(wrong, "WRONG "),
+                one.found
+            ),
+            None => format!("{} {place}whether {what}: {}", styled(wrong, "UNSEEN"), one.found),
         };
         out.push_str(&wrapped(&line, "", "       ", context.width));
+    }
+    if all.is_empty() {
+        out.push_str("no step of this run is done\n");
     }
     out
 }

@@ -181,10 +181,19 @@ fn a_plan_is_verified_without_a_journal_and_an_inventory_without_a_plan() {
     let moved = typed(folder, &["verify", "--from", "before.json"], &[]);
     assert_eq!(moved.status.code(), Some(3), "{}", said(&moved));
     assert!(
-        words(&moved).contains("WRONG EX1.contoso.lab: back-end/*:444"),
+        words(&moved).contains("WRONG EX1.contoso.lab: expected that back-end/*:444"),
         "{}",
         said(&moved)
     );
+
+    let json = typed(folder, &["verify", "--from", "before.json", "--json"], &[]);
+    let looks: Vec<Value> = serde_json::from_slice(&json.stdout).unwrap();
+    let wrong: Vec<&Value> = looks.iter().filter(|one| one["holds"] != true).collect();
+    assert!(
+        !wrong.is_empty() && wrong.iter().all(|one| one["holds"] == false),
+        "{looks:?}"
+    );
+    assert_eq!(wrong[0]["server"], "EX1.contoso.lab");
 
     // What is neither is refused, and so is nothing.
     let neither = typed(folder, &["verify", "before.json"], &[]);
