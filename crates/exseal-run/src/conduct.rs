@@ -10,7 +10,6 @@ use jiff::Timestamp;
 
 use crate::journal::{Entry, Journal};
 use crate::port::{Host, Organisation, Probe};
-use crate::resolve;
 use crate::run::{Runner, Told};
 use crate::state::{State, StepState};
 use crate::stop::Stop;
@@ -164,30 +163,16 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
 
     /// Looks again at what clients have to see of a server's steps that are done.
     async fn look_again(&mut self, state: &State, server: &str) -> Result<(), Stop> {
-        let steps = state.plan.steps.iter();
-        let done = steps.filter(|step| {
-            step.change.server() == server && matches!(state.step(step.number), StepState::Done(_))
-        });
-        for proof in done.flat_map(|step| &step.proofs) {
-            let Ok(proof) = resolve::proof(proof, &state.made) else {
+        for step in &state.plan.steps {
+            if step.change.server() != server || !matches!(state.step(step.number), StepState::Done(_)) {
                 continue;
-            };
-            let mut waited = Duration::ZERO;
-            loop {
-                let found = match self.probe.look(&proof).await {
-                    Ok(seen) if seen.holds => break,
-                    Ok(seen) => seen.found,
-                    Err(fault) => fault.what,
-                };
-                if waited >= self.options.patience {
-                    return Err(Stop::Unwell {
-                        server: server.to_owned(),
-                        expected: words::proof(&proof),
-                        found,
-                    });
-                }
-                self.host.wait(self.options.pause).await;
-                waited += self.options.pause;
+            }
+            if let Some((proof, found)) = self.unproven(state, step).await? {
+                return Err(Stop::Unwell {
+                    server: server.to_owned(),
+                    expected: words::proof(&proof),
+                    found,
+                });
             }
         }
         Ok(())

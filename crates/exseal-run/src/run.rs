@@ -459,7 +459,11 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
     }
 
     /// The first proof that a client does not see, after waiting for it.
-    async fn unproven(&mut self, state: &State, step: &Step) -> Result<Option<(Proof, String)>, Stop> {
+    pub(crate) async fn unproven(
+        &mut self,
+        state: &State,
+        step: &Step,
+    ) -> Result<Option<(Proof, String)>, Stop> {
         let mut waited = Duration::ZERO;
         for proof in &step.proofs {
             let proof = resolve::proof(proof, &state.made).map_err(|error| not_made(step.number, error))?;

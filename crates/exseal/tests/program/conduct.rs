@@ -5,8 +5,9 @@ use std::process::Output;
 
 use serde_json::Value;
 
+use crate::NOW;
 use crate::backup::{said, typed, words};
-use crate::lab::{acted, reply, start};
+use crate::lab::{Running, acted, reply, start};
 
 const EXSEAL: &str = env!("CARGO_BIN_EXE_exseal");
 
@@ -40,24 +41,29 @@ fn apply(folder: &Path, policy: &str) -> Output {
     output
 }
 
-#[test]
-fn a_server_is_begun_in_its_window_with_room_and_out_of_the_balancer() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    let now = "2026-11-24T09:00:00Z";
-    let _running = start(folder, &["--story", "back-end-expires", "--now", now]);
+/// A lab whose back end ends soon, and its plan as `plan.json`.
+fn planned(folder: &Path) -> Running {
+    let running = start(folder, &["--story", "back-end-expires", "--now", NOW]);
     let plan = [
         "plan",
         "back-end",
         "renew",
         "--live",
         "--now",
-        now,
+        NOW,
         "-o",
         "plan.json",
     ];
     let planned = typed(folder, &plan, &[]);
     assert!(planned.status.success(), "{}", said(&planned));
+    running
+}
+
+#[test]
+fn a_server_is_begun_in_its_window_with_room_and_out_of_the_balancer() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let _running = planned(folder);
     let before = state(folder);
 
     let soon = jiff::Timestamp::now()
@@ -145,20 +151,8 @@ fn a_server_is_begun_in_its_window_with_room_and_out_of_the_balancer() {
 fn a_plan_is_verified_without_a_journal_and_an_inventory_without_a_plan() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let now = "2026-11-24T09:00:00Z";
-    let _running = start(folder, &["--story", "back-end-expires", "--now", now]);
-    let plan = [
-        "plan",
-        "back-end",
-        "renew",
-        "--live",
-        "--now",
-        now,
-        "-o",
-        "plan.json",
-    ];
-    assert!(typed(folder, &plan, &[]).status.success());
-    let discover = ["discover", "--live", "--now", now, "-o", "before.json"];
+    let _running = planned(folder);
+    let discover = ["discover", "--live", "--now", NOW, "-o", "before.json"];
     assert!(typed(folder, &discover, &[]).status.success());
 
     let open = typed(folder, &["verify", "plan.json"], &[]);
