@@ -8,6 +8,7 @@ import collections
 import json
 import re
 import shutil
+import zlib
 
 from common import count, differs, exseal, flat, like, locks, planned, state
 from running import Story, hold
@@ -75,7 +76,7 @@ def traced(lines):
     return [(sent, read) for size, sent, read in requests if size not in fetching]
 
 
-def points(journal, requests, sweep):
+def points(name, journal, requests, sweep):
     """Where the program dies, and what goes wrong at which command."""
     kills = [(call, number) for number in range(1, journal + 1) for call in ("write", "fdatasync")]
     kills += [point for sent, read in requests for point in (("writev", sent), ("recvfrom", read))]
@@ -83,15 +84,16 @@ def points(journal, requests, sweep):
         return kills, [(fault, number) for number in range(len(requests)) for fault in FAULTS]
     # Some requests open sessions; commands are half of them at least.
     faults = [(fault, number) for number in range(len(requests) // 2) for fault in FAULTS]
-    # Some, spread over the run, the same at every run.
-    many = 2 if sweep == "some" else int(sweep)
+    # Some, spread over the run: the same every time, and others in each story.
+    many = 1 if sweep == "some" else int(sweep)
+    first = zlib.crc32(name.encode())
     lines = kills[: journal * 2]
     rest = kills[journal * 2:]
-    return spread(lines, many) + spread(rest, many), spread(faults, many)
+    return spread(lines, many + 1, first) + spread(rest, many, first), spread(faults, many, first)
 
 
-def spread(all_of_them, many):
-    return [all_of_them[(2 * at + 1) * len(all_of_them) // (2 * many)] for at in range(min(many, len(all_of_them)))]
+def spread(all_of_them, many, first):
+    return [all_of_them[(first + at * len(all_of_them) // many) % len(all_of_them)] for at in range(min(many, len(all_of_them)))]
 
 
 def swept(program, folder, story, goals, sweep):
@@ -114,11 +116,11 @@ def swept(program, folder, story, goals, sweep):
         back = exseal(own.lab, "rollback", str(own.journal("straight")), "--yes")
         hold(back.returncode == 0, f"{name}: rollback ended with {back.returncode}: {back.stderr[-500:]}")
         own.back = own.now()
-        kills, faults = points(lines, requests, sweep)
+        kills, faults = points(name, lines, requests, sweep)
         for at, (call, number) in enumerate(kills):
             killed(own, call, number, at % 2 == 0)
         for at, (fault, number) in enumerate(faults):
-            if not met(own, fault, number, at % 2 == 0):
+            if not met(own, fault, number, (at + number) % 2 == 0) and sweep == "all":
                 break
     finally:
         own.end()
