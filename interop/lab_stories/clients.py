@@ -43,6 +43,7 @@ class Certificate:
         self.parsed = parsed
         self.subject, self.issuer = parsed.subject.rfc4514_string(), parsed.issuer.rfc4514_string()
         self.begins, self.ends = parsed.not_valid_before_utc, parsed.not_valid_after_utc
+        self.signature = parsed.signature_algorithm_oid.dotted_string
         self.thumbprint = parsed.fingerprint(hashes.SHA1()).hex().upper()
         try:
             names = parsed.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value

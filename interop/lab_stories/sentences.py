@@ -30,6 +30,7 @@ def days(number):
 
 
 self_signed = Trait("self-signed", lambda one, now: one.subject == one.issuer)
+over_sha1 = Trait("signed over SHA-1", lambda one, now: one.signature == "1.2.840.113549.1.1.5")
 public = Trait("of the public CA", lambda one, now: "Simulated Public CA" in one.issuer)
 internal = Trait("of the internal CA", lambda one, now: "Simulated Enterprise CA" in one.issuer)
 expired = Trait("expired", lambda one, now: one.ends < now)

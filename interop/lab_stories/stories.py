@@ -13,7 +13,7 @@ from clients import Certificate, secret
 from sentences import (
     Sentence, Trait, auth, auth_is, auth_lacks, closed, cmdlet, cmdlet_fails, covers, covers_not, days, differ, ends_within,
     expired, holds_subject, http_sys, internal, later, listed, lives_under, logs, opened, owa, presents, public, reading, same,
-    self_signed, service, shell_opens, shell_refused, store, untrusted, without_certificate,
+    over_sha1, self_signed, service, shell_opens, shell_refused, store, untrusted, without_certificate,
 )
 
 NETWORK_SERVICE = "S-1-5-20"
@@ -203,6 +203,10 @@ STORIES = {
         without_certificate("EX1:25", "454"), without_certificate("EX1:2525/anonymous", "not offered"),
         without_certificate("EX1:587", "454"), presents("EX1:444", self_signed), owa("EX1", "the mailbox"),
         later(logs("EX1", 12013)), later(logs("EX1", 12014)),
+    ),
+    "back-end-sha1": story(
+        presents("EX1:444", self_signed, over_sha1, covers("ex1.contoso.lab")), presents("EX1:25/anonymous", self_signed, over_sha1),
+        owa("EX1", "the mailbox"), shell_opens("EX1"),
     ),
     "outlook-prompts": story(
         differ("EX1:443", "EX2:443"), presents("EX2:443", self_signed), presents("EX1:443", public),

@@ -32,13 +32,27 @@ def places(lab):
     return found
 
 
-def leaf(address, port):
-    """The SHA-1 of the leaf that openssl's command is shown; None: no handshake."""
+def presented(address, port):
+    """The leaf that openssl's command is shown, as PEM within what it prints; None: no handshake."""
     done = subprocess.run(["openssl", "s_client", "-connect", f"{address}:{port}", "-servername", "mail.contoso.lab"],
                           input="", capture_output=True, text=True, timeout=20)
-    if "BEGIN CERTIFICATE" not in done.stdout:
+    return done.stdout if "BEGIN CERTIFICATE" in done.stdout else None
+
+
+def signature(address, port):
+    """By which algorithm the leaf is signed, as openssl calls it."""
+    pem = presented(address, port)
+    shown = subprocess.run(["openssl", "x509", "-noout", "-text"], input=pem or "", capture_output=True, text=True, timeout=20)
+    found = re.search(r"Signature Algorithm: (\S+)", shown.stdout)
+    return found.group(1) if found else None
+
+
+def leaf(address, port):
+    """The SHA-1 of the leaf that openssl's command is shown; None: no handshake."""
+    pem = presented(address, port)
+    if pem is None:
         return None
-    shown = subprocess.run(["openssl", "x509", "-noout", "-fingerprint", "-sha1"], input=done.stdout, capture_output=True, text=True, timeout=20)
+    shown = subprocess.run(["openssl", "x509", "-noout", "-fingerprint", "-sha1"], input=pem, capture_output=True, text=True, timeout=20)
     return shown.stdout.strip().split("=")[-1].replace(":", "") or None
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lab_live"))
 sys.dont_write_bytecode = True
 import manners  # noqa: E402
-from clients import LOOPBACK, Watcher, leaf, places  # noqa: E402
+from clients import LOOPBACK, Watcher, leaf, places, signature  # noqa: E402
 from common import counts, differs, exseal, flat, planned, run, state  # noqa: E402
 from running import NOW, Story, failures, hold  # noqa: E402
 from sweep import swept  # noqa: E402
@@ -77,6 +77,9 @@ def of_story(program, folder, story):
         before = lab.findings(inventory)
         if story["finding"]:
             hold(story["finding"] in {one["name"] for one in before}, f"{name}: expected {story['finding']}, found {sorted({one['name'] for one in before})}")
+        if story.get("severity"):
+            severe = {one["severity"] for one in before if one["name"] == story["finding"]}
+            hold(severe == {story["severity"]}, f"{name}: expected {story['finding']} to be of severity {story['severity']}, found {severe}")
         for never in story.get("never-found", []):
             hold(never not in {one["name"] for one in before}, f"{name}: {never} must never be found here")
         goals = goals_of(story, lab, inventory)
@@ -136,6 +139,10 @@ def carried_out(lab, story, goals, path, plan, before):
             hold(after == shown[place], f"{name}: {place[0]}:{place[2]} presented {shown[place]} and presents {after}")
         elif place[0].lower() in touched and binds:
             hold(after is not None, f"{name}: {place[0]}:{place[2]} presents nothing")
+    for place in judged:
+        if story.get("signed") and place[2] in story["renewed"]:
+            signed = signature(place[1], place[3])
+            hold(signed == story["signed"], f"{name}: {place[0]}:{place[2]} is expected to be signed by {story['signed']}, found {signed}")
     left = lab.findings(lab.inventory())
     # The old certificate stays until `cleanup`: told, but of no slot.
     new = {one for one in alarms(left) - alarms(before) if one[2] or one[0] != story["finding"]}

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sha1::{Digest as _, Sha1};
 
 use super::der;
-use super::key::{KeyError, PrivateKey};
+use super::key::{Hash, KeyError, KeyKind, PrivateKey};
 use super::name::Name;
 use super::x509::Certificate;
 
@@ -59,14 +59,19 @@ impl Recipe {
     /// [`KeyError`] when the key cannot sign.
     pub fn issue(&self, key: &PrivateKey, issuer: Option<&Issuer>) -> Result<Certificate, KeyError> {
         let signer = issuer.map_or(key, |issuer| &issuer.key);
-        self.certify(key.public(), signer, issuer)
+        self.certify(key.public(), (signer, Hash::Sha256), issuer)
+    }
+
+    /// Self-signed, over another hash.
+    pub(crate) fn issue_over(&self, key: &PrivateKey, hash: Hash) -> Result<Certificate, KeyError> {
+        self.certify(key.public(), (key, hash), None)
     }
 
     /// As [`issue`](Self::issue), for a key of which only the public half is known: the answer to a request.
     pub(crate) fn certify(
         &self,
         public: &[u8],
-        signer: &PrivateKey,
+        signer: (&PrivateKey, Hash),
         issuer: Option<&Issuer>,
     ) -> Result<Certificate, KeyError> {
         let issuer_name = issuer.map_or(&self.subject, |issuer| issuer.certificate.subject());
@@ -165,6 +170,10 @@ pub(crate) fn reissue(
             }
         }
     }
+    let hash = match original.signature_algorithm() {
+        (_, "sha1RSA") if key.kind() != KeyKind::P256 => Hash::Sha1,
+        _ => Hash::Sha256,
+    };
     finish(
         serial.whole,
         original.issuer().der(),
@@ -172,7 +181,7 @@ pub(crate) fn reissue(
         original.subject().der(),
         key.public(),
         &extensions,
-        issuer.map_or(key, |issuer| &issuer.key),
+        (issuer.map_or(key, |issuer| &issuer.key), hash),
     )
 }
 
@@ -204,9 +213,9 @@ fn finish(
     subject: &[u8],
     public: &[u8],
     extensions: &[Vec<u8>],
-    signer: &PrivateKey,
+    (signer, hash): (&PrivateKey, Hash),
 ) -> Result<Certificate, KeyError> {
-    let algorithm = signer.algorithm();
+    let algorithm = signer.algorithm(hash);
     let mut parts = vec![
         der::element(0xa0, &der::element(2, &[2])),
         serial.to_vec(),
@@ -220,7 +229,7 @@ fn finish(
         parts.push(der::element(0xa3, &der::sequence(extensions)));
     }
     let tbs = der::sequence(&parts);
-    let signature = signer.sign(&tbs)?;
+    let signature = signer.sign(&tbs, hash)?;
     let whole = der::sequence(&[tbs, algorithm, der::bit_string(&signature)]);
     Certificate::read(&whole).map_err(|error| KeyError(error.to_string()))
 }

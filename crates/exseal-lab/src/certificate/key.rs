@@ -31,6 +31,16 @@ impl KeyKind {
     }
 }
 
+/// What a signature is made over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hash {
+    /// SHA-1, as setup of old signed its certificates (RSA alone).
+    Sha1,
+    /// SHA-256.
+    #[default]
+    Sha256,
+}
+
 /// A private key of the simulation. Shared; never printed.
 pub struct PrivateKey {
     kind: KeyKind,
@@ -146,19 +156,26 @@ impl PrivateKey {
     }
 
     /// The identifier of the algorithm [`sign`](Self::sign) uses.
-    pub(crate) fn algorithm(&self) -> Vec<u8> {
+    pub(crate) fn algorithm(&self, hash: Hash) -> Vec<u8> {
         use super::der;
 
         if self.kind == KeyKind::P256 {
             der::sequence(&[der::oid("1.2.840.10045.4.3.2")])
         } else {
-            der::sequence(&[der::oid("1.2.840.113549.1.1.11"), der::element(5, &[])])
+            let kind = match hash {
+                Hash::Sha1 => "1.2.840.113549.1.1.5",
+                Hash::Sha256 => "1.2.840.113549.1.1.11",
+            };
+            der::sequence(&[der::oid(kind), der::element(5, &[])])
         }
     }
 
-    /// The signature over `message`, with SHA-256.
-    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+    /// The signature over `message`.
+    pub(crate) fn sign(&self, message: &[u8], hash: Hash) -> Result<Vec<u8>, KeyError> {
         let refused = || KeyError("a signature could not be made".into());
+        if hash == Hash::Sha1 {
+            return self.sign_sha1(message).ok_or_else(refused);
+        }
         let random = SystemRandom::new();
         if self.kind == KeyKind::P256 {
             let pair = EcdsaKeyPair::from_pkcs8(&signature::ECDSA_P256_SHA256_ASN1_SIGNING, &self.pkcs8)
@@ -171,6 +188,25 @@ impl PrivateKey {
         pair.sign(&signature::RSA_PKCS1_SHA256, &random, message, &mut signed)
             .map_err(|_| refused())?;
         Ok(signed)
+    }
+}
+
+impl PrivateKey {
+    /// The cryptographic provider makes no such signature any more.
+    fn sign_sha1(&self, message: &[u8]) -> Option<Vec<u8>> {
+        use rsa::pkcs8::DecodePrivateKey as _;
+        use sha1::Digest as _;
+
+        /// DigestInfo of SHA-1 without its value (RFC 8017 9.2, note 1).
+        const PREFIX: [u8; 15] = [
+            0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14,
+        ];
+        let key = rsa::RsaPrivateKey::from_pkcs8_der(&self.pkcs8).ok()?;
+        let padding = rsa::Pkcs1v15Sign {
+            hash_len: Some(20),
+            prefix: PREFIX.into(),
+        };
+        key.sign(padding, &sha1::Sha1::digest(message)).ok()
     }
 }
 

@@ -10,7 +10,7 @@ mod x509;
 
 pub use issue::{Issuer, Recipe};
 pub(crate) use issue::{key_identifier, reissue, serial_from};
-pub use key::{KeyError, KeyKind, KeyPool, PrivateKey};
+pub use key::{Hash, KeyError, KeyKind, KeyPool, PrivateKey};
 pub use name::{Name, NameError};
 pub(crate) use pfx::Pfx;
 pub use request::RequestError;

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::der;
-use super::key::{KeyError, PrivateKey};
+use super::key::{Hash, KeyError, PrivateKey};
 use super::name::Name;
 
 /// A request, signed.
@@ -59,9 +59,9 @@ impl Request {
             key.public().to_vec(),
             der::element(0xa0, &attributes.concat()),
         ]);
-        let signature = key.sign(&info)?;
+        let signature = key.sign(&info, Hash::Sha256)?;
         Ok(Self {
-            der: der::sequence(&[info, key.algorithm(), der::bit_string(&signature)]),
+            der: der::sequence(&[info, key.algorithm(Hash::Sha256), der::bit_string(&signature)]),
         })
     }
 

@@ -341,6 +341,9 @@ pub struct ServerRecipe {
     /// Days until setup's own certificate ends; absent: five years after setup.
     #[serde(default)]
     pub exchange_days_left: Option<i32>,
+    /// Whether setup's own certificate is signed over SHA-1, as setup of old did it.
+    #[serde(default)]
+    pub exchange_sha1: bool,
     /// Stores that hold the certificates listed for them and nothing else: neither setup's, nor `public`, nor the roots
     /// of the simulation.
     #[serde(default)]
@@ -449,6 +452,7 @@ impl ServerRecipe {
             setup_certificates: true,
             without: Vec::new(),
             exchange_days_left: None,
+            exchange_sha1: false,
             only_listed: Vec::new(),
             placed: Vec::new(),
             front_end: None,

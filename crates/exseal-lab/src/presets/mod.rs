@@ -36,6 +36,7 @@ const PRESETS: &[(&str, &str)] = embedded![
     "stories/services-down",
     "stories/white-page",
     "stories/smtp-lost-too",
+    "stories/back-end-sha1",
     "stories/outlook-prompts",
     "stories/ca-certificate-precedes",
     "stories/setup-fails-expired",

@@ -14,7 +14,7 @@ use crate::world::{FrontEnd, ServerName, World, split_words};
 ///
 /// ```text
 /// EX1:443 presents WORD…           nothing, self-signed, public, internal, unknown-issuer, expired, ends-within=DAYS,
-///                                  life-under=DAYS, for=NAME, not-for=NAME
+///                                  life-under=DAYS, for=NAME, not-for=NAME, sha1
 /// EX1:443 differs-from EX2:443     same-as likewise
 /// EX1 port 25 closed               or open
 /// EX1 front-end no-back-end        works, down, auth-broken, login-loops, pool-stopped
@@ -72,6 +72,7 @@ enum Trait {
     NoKey,
     Present,
     SelfSigned,
+    Sha1,
     IssuedBy(&'static str),
     Expired,
     EndsWithin(i64),
@@ -131,6 +132,7 @@ impl Trait {
             ("no-key", "") => Self::NoKey,
             ("present", "") => Self::Present,
             ("self-signed", "") => Self::SelfSigned,
+            ("sha1", "") => Self::Sha1,
             ("public", "") => Self::IssuedBy("Simulated Public CA"),
             ("internal", "") => Self::IssuedBy("Simulated Enterprise CA"),
             ("unknown-issuer", "") => Self::IssuedBy("Simulated Unknown CA"),
@@ -154,6 +156,7 @@ impl Trait {
             Self::NoKey => !has_key,
             Self::Present => has_key && !left.is_negative(),
             Self::SelfSigned => certificate.is_self_signed(),
+            Self::Sha1 => certificate.signature_algorithm().1 == "sha1RSA",
             Self::IssuedBy(name) => certificate.issuer().to_string().contains(name),
             Self::Expired => left.is_negative(),
             Self::EndsWithin(count) => !left.is_negative() && left < days(*count),

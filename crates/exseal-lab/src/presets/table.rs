@@ -9,10 +9,6 @@ pub const WITHOUT_STATE: &[(u8, &str)] = &[
         "A question: the public certificate on 443 does not replace the one on 444. Nothing is broken; `healthy` has both.",
     ),
     (
-        14,
-        "A SHA-1 signature: the simulation signs with SHA-256 alone, as current Windows and TLS libraries demand.",
-    ),
-    (
         17,
         "A script that was not signed, copied wrongly or given the wrong thumbprint: the tool's state, not the organisation's.",
     ),

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::World;
 use crate::certificate::{
-    Asked, Certificate, Issuer, KeyError, KeyKind, KeyPool, Name, Recipe, Thumbprint, serial_from,
+    Asked, Certificate, Hash, Issuer, KeyError, KeyKind, KeyPool, Name, Recipe, Thumbprint, serial_from,
 };
 use crate::organisation::{IssuerRef, RootKind};
 
@@ -187,7 +187,7 @@ impl World {
             subject_key: None,
         };
         recipe
-            .certify(&asked.public, &issuer.key, Some(issuer))
+            .certify(&asked.public, (&issuer.key, Hash::Sha256), Some(issuer))
             .map(|certificate| certificate.der().to_vec())
             .map_err(|error| crate::certificate::RequestError(error.to_string()))
     }

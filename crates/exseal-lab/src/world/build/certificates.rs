@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
 
 use super::{Builder, Made, days_from};
-use crate::certificate::{Certificate, Issuer, KeyKind, Name, PrivateKey, Recipe, serial_from};
+use crate::certificate::{Certificate, Hash, Issuer, KeyKind, Name, PrivateKey, Recipe, serial_from};
 use crate::organisation::{CertificateRecipe, IssuerRef, KeyName, RootKind, ServerRecipe, meaning};
 use crate::stand_in;
 use crate::world::WorldError;
@@ -180,6 +180,7 @@ impl Builder<'_> {
         not_before: Timestamp,
         not_after: Timestamp,
         friendly_name: &str,
+        hash: Hash,
     ) -> Result<Made, WorldError> {
         let key = self.keys.next(KeyKind::Rsa2048)?;
         let recipe = Recipe {
@@ -192,7 +193,7 @@ impl Builder<'_> {
             subject_key: None,
         };
         Ok(Made {
-            certificate: recipe.issue(&key, None)?,
+            certificate: recipe.issue_over(&key, hash)?,
             key,
             friendly_name: friendly_name.to_owned(),
         })

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Builder, Made, days_from};
-use crate::certificate::Thumbprint;
+use crate::certificate::{Hash, Thumbprint};
 use crate::organisation::{Role, ServerRecipe, StartMode, Version, meaning};
 use crate::world::{Server, ServerName, Site, WorldError, services};
 
@@ -34,6 +34,11 @@ impl Builder<'_> {
             installed.min(days_from(not_after, -1827)),
             not_after,
             "Microsoft Exchange",
+            if recipe.exchange_sha1 {
+                Hash::Sha1
+            } else {
+                Hash::Sha256
+            },
         )?;
         local.insert("exchange", exchange);
         if recipe.role == Role::Mailbox {
@@ -45,6 +50,7 @@ impl Builder<'_> {
                 before_setup,
                 days_from(before_setup, 3650),
                 "WMSVC-SHA2",
+                Hash::Sha256,
             )?;
             local.insert("wmsvc", service);
             local.insert("auth", self.auth.clone());
