@@ -71,12 +71,24 @@ fn what_is_left_over_goes_into_a_file_first_and_comes_back_from_it() {
     let folder = folder.path();
     std::fs::write(folder.join("policy.toml"), "[change]\nunused-days = 0\n").unwrap();
     let _running = start(folder, &["--story", "healthy", "--now", "2026-11-24T09:00:00Z"]);
-    // The second takes the transport over, so that nothing uses the first.
-    for line in [
-        "New-ExchangeCertificate -SubjectName CN=old.contoso.lab -FriendlyName old -PrivateKeyExportable $true -Force",
-        "New-ExchangeCertificate -SubjectName CN=next.contoso.lab -Force",
-    ] {
-        let output = acted(folder, &["shell", "--server", "EX1", line]);
+    // The second, younger one takes the transport over, so that nothing uses the first.
+    let orders: [&[&str]; 3] = [
+        &[
+            "shell",
+            "--server",
+            "EX1",
+            "New-ExchangeCertificate -SubjectName CN=old.contoso.lab -FriendlyName old -PrivateKeyExportable $true -Force",
+        ],
+        &["advance", "1d"],
+        &[
+            "shell",
+            "--server",
+            "EX1",
+            "New-ExchangeCertificate -SubjectName CN=next.contoso.lab -Force",
+        ],
+    ];
+    for order in orders {
+        let output = acted(folder, order);
         assert!(output.status.success(), "{}", said(&output));
     }
     let before = store(folder);
