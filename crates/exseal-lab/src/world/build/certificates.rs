@@ -177,8 +177,7 @@ impl Builder<'_> {
         server: &ServerRecipe,
         subject: &str,
         names: Vec<String>,
-        not_before: Timestamp,
-        not_after: Timestamp,
+        (not_before, not_after): (Timestamp, Timestamp),
         friendly_name: &str,
         hash: Hash,
     ) -> Result<Made, WorldError> {

@@ -31,8 +31,7 @@ impl Builder<'_> {
             recipe,
             &recipe.name,
             vec![recipe.name.clone(), fqdn.clone()],
-            installed.min(days_from(not_after, -1827)),
-            not_after,
+            (installed.min(days_from(not_after, -1827)), not_after),
             "Microsoft Exchange",
             if recipe.exchange_sha1 {
                 Hash::Sha1
@@ -47,8 +46,7 @@ impl Builder<'_> {
                 recipe,
                 &format!("WMSvc-SHA2-{}", recipe.name),
                 Vec::new(),
-                before_setup,
-                days_from(before_setup, 3650),
+                (before_setup, days_from(before_setup, 3650)),
                 "WMSVC-SHA2",
                 Hash::Sha256,
             )?;
