@@ -83,12 +83,18 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
         let Err(why) = self.host.program(&program).await else {
             return Ok(());
         };
-        // What half a drain left is put back at once, where that works.
-        self.undrain(state, journal, server).await?;
-        Err(Stop::Drain {
-            server: server.to_owned(),
-            why,
-        })
+        // What half a drain left is put back at once, where that works; where it does not, both reasons are told.
+        match self.undrain(state, journal, server).await {
+            Ok(()) => Err(Stop::Drain {
+                server: server.to_owned(),
+                why,
+            }),
+            Err(Stop::Undrain { server, why: also }) => Err(Stop::Undrain {
+                server,
+                why: format!("{also}; it had not drained: {why}"),
+            }),
+            Err(other) => Err(other),
+        }
     }
 
     /// After the last step on a server and before the next server: clients come back, what they see is looked at again, and

@@ -403,6 +403,40 @@ fn the_canary_goes_first_and_alone_and_each_server_leaves_the_balancer_meanwhile
 }
 
 #[test]
+fn a_drain_that_fails_begins_nothing_and_where_it_cannot_be_put_back_both_reasons_are_told() {
+    let plan = careful();
+    for (refused, expected) in [
+        (
+            vec!["drain"],
+            "ex2.kiefer.example was not begun: it could not be drained: drain is refused",
+        ),
+        (
+            vec!["drain", "undrain"],
+            "ex2.kiefer.example is still drained: it could not be put back: undrain is refused; it had not drained: drain is refused",
+        ),
+    ] {
+        let mut world = World::of(&plan.inventory);
+        let before = world.dump();
+        world.shared().borrow_mut().refused = refused.iter().map(|own| (*own).to_owned()).collect();
+        let mut lines = Lines::new(world.shared());
+        let stop = apply_with(&plan, &care(), &mut world, &mut lines).unwrap_err();
+        assert_eq!(stop.to_string(), expected);
+        assert_eq!(world.dump(), before);
+        // Whoever may be drained stands in the journal, and going on puts it back.
+        let state = reread(&mut lines).unwrap();
+        assert_eq!(state.drained.contains(EX2), refused.len() == 2);
+        world.shared().borrow_mut().refused.clear();
+        let state = with(
+            &mut world,
+            |runner, lines| run(runner.resume(state, lines)),
+            &mut lines,
+        )
+        .unwrap();
+        assert!(state.drained.is_empty() && world.shared().borrow().drained.is_empty());
+    }
+}
+
+#[test]
 fn a_server_that_is_not_well_after_its_steps_stops_the_run_before_the_next() {
     let plan = careful();
     let mut world = World::of(&plan.inventory);

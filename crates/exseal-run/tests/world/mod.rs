@@ -53,6 +53,8 @@ pub(crate) struct Points {
     pub(crate) drained: BTreeSet<String>,
     /// How long was waited in all.
     pub(crate) waited: Duration,
+    /// Programs that end with an error.
+    pub(crate) refused: BTreeSet<String>,
     /// Programs that were run, in their order.
     pub(crate) programs: Vec<String>,
     disturbed: Option<(usize, Disturbance)>,
@@ -557,6 +559,9 @@ impl Host for Clock {
         let [what, server] = words else {
             panic!("{words:?}")
         };
+        if shared.borrow().refused.contains(what) {
+            return Err(format!("{what} is refused"));
+        }
         let done = through(&shared, || {
             let mut points = self.0.borrow_mut();
             points.programs.push(format!("{what} {server}"));
