@@ -372,7 +372,7 @@ fn wherever_it_breaks_resumed_is_planned_and_taken_back_is_before() {
             }
         }
     }
-    println!("{points} points tried");
+    println!("counted: {points} points of the crash sweep tried");
 }
 
 fn back_end_that_ends() -> (Plan, World) {

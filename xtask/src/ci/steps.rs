@@ -246,11 +246,11 @@ fn test() -> Result<Passed> {
     if let Some(summary) = summary {
         println!("{summary}");
     }
+    let summary = summary.map(|line| after_bracket(line).to_owned());
+    let words: Vec<String> = summary.into_iter().chain(said(&text, "counted: ")).collect();
     Ok(Passed {
-        words: summary
-            .map(|line| after_bracket(line).to_owned())
-            .unwrap_or_default(),
-        not_checked: not_checked(&text),
+        words: words.join("; "),
+        not_checked: said(&text, "not checked: "),
     })
 }
 
@@ -259,11 +259,11 @@ fn after_bracket(line: &str) -> &str {
     line.split_once(']').map_or(line, |(_, rest)| rest).trim()
 }
 
-/// What tests say they could not check, each once, in order.
-fn not_checked(text: &str) -> Vec<String> {
-    let mut parts: Vec<String> = text
+/// What tests say behind a mark that they print: what they counted, what they could not check; each once, in order.
+fn said(log: &str, mark: &str) -> Vec<String> {
+    let mut parts: Vec<String> = log
         .lines()
-        .filter_map(|line| line.split_once("not checked: "))
+        .filter_map(|line| line.split_once(mark))
         .map(|(_, part)| part.trim().to_owned())
         .collect();
     parts.sort();
@@ -455,13 +455,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_tests_could_not_check_is_kept_once_each() {
+    fn what_tests_counted_and_could_not_check_is_kept_once_each() {
         let log = "test a ... ok\nnot checked: recorded exports, the folder is absent\n\
-                   noise\n    not checked: recorded exports, the folder is absent\nnot checked: auth decisions\n";
+                   noise\n    not checked: recorded exports, the folder is absent\nnot checked: auth decisions\n\
+                   counted: 12 points of the crash sweep\n";
         assert_eq!(
-            not_checked(log),
+            said(log, "not checked: "),
             ["auth decisions", "recorded exports, the folder is absent"]
         );
+        assert_eq!(said(log, "counted: "), ["12 points of the crash sweep"]);
     }
 
     #[test]
