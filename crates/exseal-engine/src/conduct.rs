@@ -24,7 +24,8 @@ pub struct ApplyPolicy {
     pub drain: Vec<String>,
     /// The same for putting it back.
     pub undrain: Vec<String>,
-    /// MiB that have to be free on each server's system drive before anything is begun; 0: it is not looked at.
+    /// MiB that have to be free on each server's system drive, and where the journal is written, before anything is begun; 0: it is
+    /// not looked at.
     pub free_disk_mib: u32,
 }
 

@@ -15,6 +15,7 @@ mod conduct;
 mod journal;
 mod port;
 mod resolve;
+mod room;
 mod run;
 mod state;
 mod stop;

@@ -163,6 +163,13 @@ pub trait Host {
     /// In words: it did not start, took too long, or ended with another code than 0.
     async fn program(&mut self, words: &[String]) -> Result<(), String>;
 
+    /// The bytes that are free where the journal is written.
+    ///
+    /// # Errors
+    ///
+    /// In words: it could not be read.
+    async fn room(&mut self) -> Result<u64, String>;
+
     /// A serial number at random: 32 hex digits, of which the first and the last byte begin with 1 to 7 (helper/contract.json).
     fn serial(&mut self) -> String;
 }

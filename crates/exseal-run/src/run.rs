@@ -104,6 +104,9 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
         journal: &mut impl Journal,
     ) -> Result<State, Stop> {
         let at = self.host.now();
+        let mut state = State::new(plan.clone(), run.to_owned(), owner.to_owned(), at);
+        state.conduct = conduct.clone();
+        self.look_for_own_room(&state).await?;
         journal.write(&Entry::Begun {
             format: JOURNAL_FORMAT,
             at,
@@ -112,8 +115,6 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
             plan: Box::new(plan.clone()),
             conduct: Box::new(conduct.clone()),
         })?;
-        let mut state = State::new(plan.clone(), run.to_owned(), owner.to_owned(), at);
-        state.conduct = conduct.clone();
         self.go_on(&mut state, journal).await?;
         Ok(state)
     }
@@ -135,6 +136,7 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
                 found,
             });
         }
+        self.look_for_own_room(&state).await?;
         let at = self.host.now();
         self.write(&mut state, journal, Entry::Resumed { at })?;
         self.go_on(&mut state, journal).await?;

@@ -111,6 +111,17 @@ pub enum Stop {
         #[source]
         fault: Fault,
     },
+    /// The machine that writes the journal has too little free disk; nothing was begun.
+    #[error("expected {expected} MiB free where the journal is written, found {found}")]
+    NoOwnRoom {
+        /// MiB the policy asks for.
+        expected: u32,
+        /// MiB there are.
+        found: u64,
+    },
+    /// How much disk is free where the journal is written could not be read; nothing was begun.
+    #[error("how much is free where the journal is written could not be read: {0}")]
+    CannotReadOwnRoom(String),
     /// The maintenance window is closed; the server was not begun.
     #[error("{server} was not begun: expected an open maintenance window, found that it opens {opens}")]
     Window {

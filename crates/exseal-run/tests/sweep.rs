@@ -530,6 +530,52 @@ fn a_closed_window_a_full_disk_and_a_no_while_waiting_stop_before_the_next_serve
 }
 
 #[test]
+fn without_room_for_the_journal_nothing_is_begun_and_nothing_written() {
+    let (plan, mut world) = back_end_that_ends();
+    let before = world.dump();
+    let short = Some((100 << 20) - 1);
+    world.shared().borrow_mut().own_room = short;
+    let mut lines = Lines::new(world.shared());
+    let stop = apply(&plan, &mut world, &mut lines).unwrap_err();
+    assert_eq!(
+        stop.to_string(),
+        "expected 100 MiB free where the journal is written, found 99"
+    );
+    assert_eq!((world.dump(), world.calls(), world.locks()), (before, 0, 0));
+    assert!(lines.bytes.is_empty(), "nothing was written");
+    assert_eq!(world.points(), 1, "no server was asked anything");
+
+    // A policy that does not ask goes on as far as the journal can be written.
+    let careless = ApplyPolicy {
+        free_disk_mib: 0,
+        ..ApplyPolicy::default()
+    };
+    let state = apply_with(&plan, &careless, &mut world, &mut lines).unwrap();
+    assert_eq!(state.phase, Phase::Ended(exseal_run::Outcome::Applied));
+
+    // Going on asks by the policy it was begun with; taking back never does.
+    let mut world = World::of(&plan.inventory);
+    let mut lines = Lines::new(world.shared());
+    world.disturb(30, Disturbance::DiesAfter);
+    apply(&plan, &mut world, &mut lines).unwrap_err();
+    world.calm();
+    world.shared().borrow_mut().own_room = short;
+    let state = reread(&mut lines).unwrap();
+    let written = lines.bytes.len();
+    let resume = |runner: &mut Runner<'_, World, Eye, Clock>, lines: &mut Lines| {
+        run(runner.resume(state.clone(), lines))
+    };
+    let stop = with(&mut world, resume, &mut lines).unwrap_err();
+    assert!(matches!(stop, Stop::NoOwnRoom { .. }), "{stop}");
+    assert_eq!(lines.bytes.len(), written, "no line more");
+    let back = |runner: &mut Runner<'_, World, Eye, Clock>, lines: &mut Lines| {
+        run(runner.roll_back(state.clone(), lines))
+    };
+    let state = with(&mut world, back, &mut lines).unwrap();
+    assert_eq!(state.phase, Phase::Ended(exseal_run::Outcome::TakenBack));
+}
+
+#[test]
 fn a_value_that_moved_stops_the_run_before_anything_is_done() {
     let (plan, mut world) = back_end_that_ends();
     let public = healthy(1).public;
@@ -633,11 +679,12 @@ fn a_binding_that_a_cmdlet_moved_is_put_back() {
 #[test]
 fn a_journal_that_cannot_be_written_begins_nothing() {
     let (plan, mut world) = back_end_that_ends();
-    world.disturb(0, Disturbance::Error);
+    // The first point is this machine's own disk.
+    world.disturb(1, Disturbance::Error);
     let mut lines = Lines::new(world.shared());
     let stop = apply(&plan, &mut world, &mut lines).unwrap_err();
     assert!(matches!(stop, Stop::Journal(_)), "{stop}");
-    assert_eq!(world.points(), 1, "nobody was asked anything");
+    assert_eq!(world.points(), 2, "nobody was asked anything");
 }
 
 #[test]

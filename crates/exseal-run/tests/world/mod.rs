@@ -49,6 +49,8 @@ impl Disturbance {
 #[derive(Debug, Default)]
 pub(crate) struct Points {
     used: usize,
+    /// Bytes that are free where the journal is written, where that is not plenty.
+    pub(crate) own_room: Option<u64>,
     /// Servers that are out of the balancer.
     pub(crate) drained: BTreeSet<String>,
     /// How long was waited in all.
@@ -573,6 +575,12 @@ impl Host for Clock {
             Ok(())
         });
         done.map_err(|fault| fault.what)
+    }
+
+    async fn room(&mut self) -> Result<u64, String> {
+        let shared = Rc::clone(&self.0);
+        let read = through(&shared, || Ok(self.0.borrow().own_room.unwrap_or(u64::MAX)));
+        read.map_err(|fault| fault.what)
     }
 
     fn serial(&mut self) -> String {

@@ -194,11 +194,21 @@ pub(crate) fn apply(context: &Context, args: &ApplyArgs) -> Result<Outcome, Comm
         },
     );
     drop(journal);
-    // A run that could not even begin, for want of a password, leaves no journal in the way of the next.
-    if ended.is_err() && std::fs::metadata(&place).is_ok_and(|file| file.len() == 0) {
-        std::fs::remove_file(&place)?;
-    }
+    forget_unbegun(&place)?;
     ended
+}
+
+/// A run that could not even begin, for want of a password or of disk, leaves no journal in the way of the next.
+pub(super) fn forget_unbegun(journal: &Path) -> std::io::Result<()> {
+    if was_begun(journal) {
+        return Ok(());
+    }
+    std::fs::remove_file(journal)
+}
+
+/// Whether a journal has anything to say.
+fn was_begun(journal: &Path) -> bool {
+    std::fs::metadata(journal).map_or(true, |file| file.len() > 0)
 }
 
 pub(crate) fn rollback(context: &Context, args: &RollbackArgs) -> Result<Outcome, CommandError> {
@@ -259,7 +269,7 @@ pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<Outcome, Co
         let mut runner = Runner {
             organisation: &mut organisation,
             probe: &mut probe,
-            host: &mut Machine,
+            host: &mut Machine::of(path),
             options: Options::default(),
             told: &mut |_, _| true,
         };
@@ -416,7 +426,7 @@ pub(super) fn carry_out(
         let mut runner = Runner {
             organisation: &mut organisation,
             probe: &mut probe,
-            host: &mut Machine,
+            host: &mut Machine::of(place),
             options: Options::default(),
             told: &mut told,
         };
@@ -440,8 +450,15 @@ pub(super) fn carry_out(
                 Stop::NoRoom { .. } | Stop::CannotReadRoom { .. } => {
                     "the policy's `free-disk-mib` says how much it has to be, 0 does not ask; "
                 }
+                Stop::NoOwnRoom { .. } | Stop::CannotReadOwnRoom(_) => {
+                    "free some space there, or let the policy's `free-disk-mib` say how much it has to be, 0 does not ask; "
+                }
                 _ => "",
             };
+            if !was_begun(place) {
+                let hint = format!("{before}nothing was begun, and --journal names another folder");
+                return Err(CommandError::fixable(stop.to_string()).hint(hint));
+            }
             Err(CommandError::fixable(stop.to_string()).hint(format!(
                 "{before}the journal is {shown}: `exseal apply --resume {shown}` goes on, `exseal rollback {shown}` takes it back, `exseal journal show {shown}` tells how it stands"
             )))

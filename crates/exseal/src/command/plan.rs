@@ -194,8 +194,7 @@ fn back_up(asked: &mut Asked, folder: Option<&Path>) -> Result<(), CommandError>
 fn script(context: &Context, args: &ScriptArgs) -> Result<Outcome, CommandError> {
     let plan = read(&args.plan)?;
     let module = exseal_exchange::change::MODULE;
-    let serial = || exseal_run::Host::serial(&mut crate::live::Machine);
-    let text = exseal_engine::plan::script(&plan, args.server.as_deref(), module, serial);
+    let text = exseal_engine::plan::script(&plan, args.server.as_deref(), module, crate::live::serial);
     let text = text.map_err(|servers| {
         let name = args.server.as_deref().unwrap_or("none");
         CommandError::usage(format!(

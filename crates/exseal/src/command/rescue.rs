@@ -7,16 +7,16 @@ use clap::Args;
 use exseal_engine::plan::{MendedBy, Rescue};
 use exseal_model::plan::Proof;
 use exseal_model::{Endpoint, Slot};
-use exseal_run::{FileJournal, Host as _, Probe as _};
+use exseal_run::{FileJournal, Probe as _};
 use tokio_util::sync::CancellationToken;
 
-use super::apply::{Asking, carry_out, confirm, journal_place, owner, runtime, servers};
+use super::apply::{Asking, carry_out, confirm, forget_unbegun, journal_place, owner, runtime, servers};
 use super::diagnose::Judging;
 use super::{Outcome, json_text, print, print_json, write};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::inputs::{self, LiveSources};
-use crate::live::{LiveArgs, Machine, to_change};
+use crate::live::{LiveArgs, serial, to_change};
 use crate::view::rescue::{proven_text, remains_text, text};
 
 /// End an outage: shell, OWA and ECP are dead
@@ -122,7 +122,6 @@ fn sheet(
         context.say("nothing is to be done by hand either: no sheet was written");
     } else {
         let module = exseal_exchange::change::MODULE;
-        let serial = || Machine.serial();
         let on = match args.on.as_slice() {
             [one] => Some(one.as_str()),
             _ => None,
@@ -171,15 +170,17 @@ fn carried_out(
         each: false,
         irreversible: false,
     };
-    carry_out(
+    let ended = carry_out(
         context,
         &live.to_servers(servers(plan)),
         args.sources.passwords(),
         asking,
         (&place, plan),
         async |runner| runner.apply(plan, &run, &owner, &mut journal).await,
-    )?;
-    Ok(())
+    );
+    drop(journal);
+    forget_unbegun(&place)?;
+    ended.map(|_| ())
 }
 
 /// What a client saw afterwards.

@@ -18,9 +18,8 @@ use exseal_model::plan::{Answer, Argument, Call, Condition, Proof, Way, Which};
 use exseal_model::{Endpoint, Inventory, Slot, Thumbprint};
 use exseal_probe::{Outcome, Protocol, Sighting, Target};
 use exseal_psrp::message::{ChoicePrompt, Command, Pipeline};
-use exseal_run::{Effect, Fault, Holder, Host, LockAnswer, LockFor, Organisation, Probe, Seen};
+use exseal_run::{Effect, Fault, Holder, LockAnswer, LockFor, Organisation, Probe, Seen};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -691,40 +690,5 @@ pub(crate) fn is_shown(server: &Server, slot: &Slot) -> bool {
         Slot::Pop => runs("MSExchangePOP3"),
         Slot::Imap => runs("MSExchangeIMAP4"),
         _ => false,
-    }
-}
-
-/// This machine's clock and chance.
-pub(crate) struct Machine;
-
-impl Host for Machine {
-    fn now(&mut self) -> Timestamp {
-        Timestamp::now()
-    }
-
-    async fn wait(&mut self, time: Duration) {
-        tokio::time::sleep(time).await;
-    }
-
-    fn zone(&mut self, name: Option<&str>) -> Result<TimeZone, String> {
-        name.map_or_else(
-            || Ok(TimeZone::system()),
-            |name| TimeZone::get(name).map_err(|error| error.to_string()),
-        )
-    }
-
-    async fn program(&mut self, words: &[String]) -> Result<(), String> {
-        super::program::run(words).await
-    }
-
-    fn serial(&mut self) -> String {
-        let mut bytes: [u8; 16] = rand::random();
-        // Positive, whichever end Windows begins with, and never with a leading zero (helper/contract.json).
-        for at in [0, 15] {
-            if let Some(byte) = bytes.get_mut(at) {
-                *byte = ((1 + (*byte >> 4) % 7) << 4) | (*byte & 0x0f);
-            }
-        }
-        bytes.iter().map(|byte| format!("{byte:02X}")).collect()
     }
 }

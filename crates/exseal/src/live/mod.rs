@@ -7,6 +7,7 @@ mod args;
 mod backup;
 mod changing;
 mod host;
+mod machine;
 mod program;
 mod visits;
 mod wire;
@@ -26,9 +27,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use args::{LiveArgs, WayArgs, roots};
-pub(crate) use changing::{Changing, Eye, Machine, is_shown};
+pub(crate) use changing::{Changing, Eye, is_shown};
 use host::Host;
 pub(crate) use host::is_this_machine;
+pub(crate) use machine::{Machine, serial};
 
 use crate::command_error::CommandError;
 use crate::context::Context;

@@ -111,6 +111,17 @@ fn a_server_is_begun_in_its_window_with_room_and_out_of_the_balancer() {
     );
     assert!(text.contains("no-such-command"), "what it said: {text}");
 
+    // More than any disk has: this machine's own is read first, and no journal is left in the way.
+    let refused = apply_policy_only(folder, "[apply]\nfree-disk-mib = 4294967295\n");
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    let text = words(&refused);
+    assert!(
+        text.contains("expected 4294967295 MiB free where the journal is written, found"),
+        "{text}"
+    );
+    assert!(text.contains("--journal names another folder"), "{text}");
+    assert!(!text.contains("--resume"), "{text}");
+
     let room = acted(folder, &["fault", "disk-full", "--server", "EX1"]);
     assert!(room.status.success(), "{}", said(&room));
     let refused = apply(folder, "");
@@ -123,7 +134,7 @@ fn a_server_is_begun_in_its_window_with_room_and_out_of_the_balancer() {
     assert!(text.contains("free-disk-mib"), "{text}");
     let healed = acted(folder, &["heal"]);
     assert!(healed.status.success(), "{}", said(&healed));
-    assert_eq!(state(folder), before, "nothing was begun four times");
+    assert_eq!(state(folder), before, "nothing was begun five times");
 
     let well = format!(
         "[apply]\nsoak-minutes = 30\npause-seconds = 600\ndrain = {0}\nundrain = {0}\n",
