@@ -11,7 +11,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lab_live"))
 from running import NOW, PASSWORD, failures, hold, run  # noqa: E402
 
 counting = threading.Lock()
-counts = {"handshakes": 0, "failed as announced": 0, "killed": 0, "faults": 0, "not reached": 0}
+# The points of the sweep by kind, and what came of them.
+POINTS = ("killed at lines", "killed at requests", "drops", "loses-reply", "throws", "times-out")
+counts = dict.fromkeys(("handshakes", "failed as announced", *POINTS, "not reached", "resumed", "taken back"), 0)
 
 
 def count(what, number=1):

@@ -1,8 +1,8 @@
 """Stories from the finding to the proof: an organisation of the lab is broken, exseal finds it, plans, applies, verifies and takes back,
 and openssl says what clients see meanwhile. Then the sweep (`sweep.py`) and bad manners (`manners.py`).
 
-judge.py EXSEAL SCENARIOS FOLDER [--sweep none|some|all|NUMBER] [STORY…]: the program; the stories as data; a folder to work in. Exits with 1 and the
-list of what differs.
+judge.py EXSEAL SCENARIOS FOLDER [--sweep none|some|all|NUMBER] [--only-sweep] [--jobs NUMBER] [STORY…]: the program; the stories as data; a folder to
+work in. Exits with 1 and the list of what differs.
 """
 
 import argparse
@@ -20,10 +20,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lab_live"))
 sys.dont_write_bytecode = True
 import manners  # noqa: E402
 from clients import LOOPBACK, Watcher, leaf, places, signature  # noqa: E402
-from common import counts, differs, exseal, flat, planned, run, state  # noqa: E402
+from common import POINTS, counts, differs, exseal, flat, planned, run, state  # noqa: E402
 from running import NOW, Story, failures, hold  # noqa: E402
 from sweep import swept  # noqa: E402
 
+# Into so many parts the whole sweep cuts a story.
+PARTS = 3
 # Events are older than the repair and stay where they are.
 LATER = {"transport-reports-certificate-fault"}
 # Findings that no plan may be silent about.
@@ -172,18 +174,30 @@ def main():
     asked.add_argument("data", type=Path)
     asked.add_argument("folder", type=Path)
     asked.add_argument("--sweep", default="some", help="none, some, all, or how many points of each kind in each story")
+    asked.add_argument("--only-sweep", action="store_true", help="nothing but the sweep, told as it goes")
+    asked.add_argument("--jobs", type=int, default=2, help="so many at once")
     asked.add_argument("stories", nargs="*")
     asked = asked.parse_intermixed_args()
     begun = time.monotonic()
     stories = [{"name": path.stem, **tomllib.loads(path.read_text())} for path in sorted(asked.data.glob("*.toml"))]
     stories = [story for story in stories if not asked.stories or story["name"] in asked.stories]
-    with ThreadPoolExecutor(2) as pool:
-        work = {pool.submit(of_story, asked.program, asked.folder, story): story["name"] for story in stories}
+    unknown = set(asked.stories) - {story["name"] for story in stories} - {"manners"}
+    if unknown:
+        sys.exit(f"expected stories of {asked.data}, found {', '.join(sorted(unknown))}")
+    told = lambda words: print(words, flush=True)  # noqa: E731
+    # A story's points are shared among labs: the longest story is not waited for in the end.
+    parts = PARTS if asked.only_sweep else 1
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        work = {}
+        if not asked.only_sweep:
+            work = {pool.submit(of_story, asked.program, asked.folder, story): story["name"] for story in stories}
         for story in stories:
             if asked.sweep != "none" and not story.get("faults") and not story.get("ends-in-words"):
                 goals = lambda lab, story=story: goals_of(story, lab)  # noqa: E731
-                work[pool.submit(swept, asked.program, asked.folder, story, goals, asked.sweep)] = f"sweep of {story['name']}"
-        if not asked.stories or "manners" in asked.stories:
+                for at in range(parts):
+                    tried = pool.submit(swept, asked.program, asked.folder, story, goals, asked.sweep, (at, parts), told if asked.only_sweep else lambda _: None)
+                    work[tried] = f"sweep of {story['name']}"
+        if not asked.only_sweep and (not asked.stories or "manners" in asked.stories):
             for one in manners.ALL:
                 work[pool.submit(one, asked.program, asked.folder)] = one.__name__
         for one, name in work.items():
@@ -191,13 +205,15 @@ def main():
                 one.result()
             except Exception as error:  # noqa: BLE001 - the others are still judged
                 failures.append(f"{name}: {type(error).__name__}: {error}")
-    tried = counts["killed"] + counts["faults"]
+    tried = sum(counts[kind] for kind in POINTS)
     if asked.sweep != "none" and stories and not tried:
         failures.append("no point of the sweep was reached")
     if failures:
         print("\n".join(failures))
-    print(f"{len(stories)} stories from finding to proof, {counts['handshakes']} handshakes of every slot meanwhile, {counts['failed as announced']} failed "
-          f"as announced and none else; {tried} points tried ({counts['killed']} times killed by SIGKILL, {counts['faults']} faults, {counts['not reached']} not reached); "
+    straight = "" if asked.only_sweep else (f"{len(stories)} stories from finding to proof, {counts['handshakes']} handshakes of every slot meanwhile, "
+                                            f"{counts['failed as announced']} failed as announced and none else; ")
+    kinds = ", ".join(f"{counts[kind]} {kind}" for kind in (*POINTS, "not reached"))
+    print(f"{straight}{tried} points tried ({kinds}), {counts['resumed']} runs resumed, {counts['taken back']} taken back; "
           f"{time.monotonic() - begun:.0f} s")
     sys.exit(1 if failures else 0)
 

@@ -32,6 +32,7 @@ mod sample;
 mod scenarios;
 mod schema;
 mod setup;
+mod sweep;
 mod truth;
 mod windows;
 mod workspace;
@@ -77,6 +78,8 @@ enum Command {
     Sample(sample::SampleArgs),
     /// Show a story of scenarios/ in the lab, command by command
     Play(scenarios::PlayArgs),
+    /// Kill and break runs of the stories at every point there is (most of an hour)
+    Sweep(sweep::SweepArgs),
     /// Look at the report in headless Chromium, judged by axe-core
     Page(page::PageArgs),
     /// Write the JSON schemas in docs/schema anew
@@ -130,6 +133,7 @@ fn main() -> ExitCode {
         Command::Readme(args) => readme::run(&args),
         Command::Sample(args) => sample::run(&args),
         Command::Play(args) => scenarios::play(&args),
+        Command::Sweep(args) => sweep::run(&args),
         Command::Page(args) => page::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Edges(args) => edges::run(&args),

@@ -30,6 +30,8 @@ pub struct Call {
     pub input: Vec<Document<'static>>,
     /// The session's RunspaceId, which every object of a remote session carries; absent: a fixed one.
     pub runspace: Option<uuid::Uuid>,
+    /// The life of the organisation in which the session began ([`World::life`](crate::world::World::life)); absent: now.
+    pub life: Option<u64>,
 }
 
 /// A command with its arguments.

@@ -5,6 +5,8 @@ use exseal_psrp::message::{ErrorCategory, ErrorRecord};
 use super::error::Problem;
 use super::table::Cmdlet;
 use crate::call::{Command, Endpoint};
+use crate::certificate::Thumbprint;
+use crate::organisation::StoreName;
 use crate::world::{FaultKind, ServerName, World, split_words};
 
 /// The faults of a command, in the order in which they were made. Each that has come so often as it should is gone.
@@ -12,6 +14,7 @@ use crate::world::{FaultKind, ServerName, World, split_words};
 /// `servers`: the session's server and the one the command is about. A fault that waits lets `after` matching commands
 /// pass.
 pub(crate) fn due(world: &mut World, servers: [&ServerName; 2], command: &str) -> Vec<FaultKind> {
+    world.commands += 1;
     let mut due = Vec::new();
     for (fault, seen) in &mut world.faults {
         let here = fault
@@ -59,6 +62,40 @@ pub(super) fn thrown(world: &mut World, at: &ServerName, cmdlet: &Cmdlet) -> Err
         ),
     )
     .record(world, at, cmdlet)
+}
+
+/// The thumbprint of another certificate of the server's My store.
+pub(crate) fn another(world: &World, at: &ServerName, than: &str) -> Option<String> {
+    let store = world.servers.get(at)?.store(StoreName::My);
+    let thumbprints = store
+        .iter()
+        .map(|stored| stored.certificate.thumbprint().to_string());
+    thumbprints
+        .into_iter()
+        .find(|own| !own.eq_ignore_ascii_case(than))
+}
+
+/// What is in a server's My store now: those that come later are told from them.
+pub(crate) fn held(world: &World, at: &ServerName) -> Vec<Thumbprint> {
+    let store = world.servers.get(at).map(|server| server.store(StoreName::My));
+    store
+        .unwrap_or_default()
+        .iter()
+        .map(|stored| stored.certificate.thumbprint())
+        .collect()
+}
+
+/// Takes the keys of the certificates of a server's My store that came since.
+pub(crate) fn lose_new_keys(world: &mut World, at: &ServerName, before: &[Thumbprint]) {
+    let store = world
+        .servers
+        .get_mut(at)
+        .and_then(|server| server.stores.get_mut(&StoreName::My));
+    for stored in store.into_iter().flatten() {
+        if !before.contains(&stored.certificate.thumbprint()) {
+            stored.key = None;
+        }
+    }
 }
 
 /// Lets another operator act at the server itself. What goes wrong for him is his.

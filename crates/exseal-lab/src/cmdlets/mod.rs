@@ -72,7 +72,7 @@ use std::time::Duration;
 use exseal_psrp::message::ErrorRecord;
 
 use crate::call::{Answer, Call, Command, End, Endpoint, Interruption, Item, Outcome, Prompt};
-use crate::world::{FaultKind, Server, ServerName, World};
+use crate::world::{FaultKind, Misanswer, Mistaken, Server, ServerName, World};
 use bind::{Arguments, Place};
 use object::{PsObject, PsValue};
 use run::{Answers, Question, Run, Said, Stop};
@@ -159,7 +159,7 @@ impl std::fmt::Debug for Cmdlet {
 }
 
 /// A pipeline at work; what waits for an answer is one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Pending {
     at: ServerName,
     endpoint: Endpoint,
@@ -182,6 +182,10 @@ pub(crate) struct Pending {
     /// The server that restarts in the end.
     reboot: Option<ServerName>,
     delay: Duration,
+    /// What the stage answers instead.
+    misanswer: Option<Misanswer>,
+    /// The server on which what the stage makes has no key.
+    keyless: Option<ServerName>,
 }
 
 pub(crate) fn run(
@@ -228,6 +232,8 @@ pub(crate) fn run(
         after: None,
         reboot: None,
         delay: Duration::ZERO,
+        misanswer: None,
+        keyless: None,
     };
     go(world, work)
 }
@@ -302,6 +308,8 @@ fn go(world: &mut World, mut work: Pending) -> Outcome {
                 work.record = 0;
                 work.arguments = None;
                 work.answers = Answers::default();
+                work.misanswer = None;
+                work.keyless = None;
             }
             Err(Ended::Failed(record)) => break Err(record),
             Err(Ended::Wire(how)) => break Ok(Some(how)),
@@ -410,6 +418,12 @@ impl Pending {
                 }
                 Err(record) => return Err(Ended::Failed(record)),
             };
+            let before = self.keyless.as_ref().map(|at| fault::held(world, at));
+            // What does nothing does it to a copy.
+            let mut copy = self
+                .misanswer
+                .filter(|answer| answer.undone)
+                .map(|_| world.clone());
             let mut at_work = Run {
                 at: self.at.clone(),
                 door: self.endpoint,
@@ -419,12 +433,20 @@ impl Pending {
                 answers: &mut self.answers,
                 asked: 0,
                 said: Vec::new(),
-                world: &mut *world,
+                world: copy.as_mut().unwrap_or(&mut *world),
             };
             let result = (cmdlet.process)(&mut at_work);
-            for said in std::mem::take(&mut at_work.said) {
+            let said = std::mem::take(&mut at_work.said);
+            if let (Some(at), Some(before)) = (&self.keyless, before) {
+                fault::lose_new_keys(world, at, &before);
+            }
+            for said in said {
                 match said {
-                    Said::Object(value) => self.give(world, value, items),
+                    Said::Object(value) => {
+                        for value in self.misanswered(world, value) {
+                            self.give(world, value, items);
+                        }
+                    }
                     Said::Error(record) => items.push(Item::Error(record)),
                     Said::Warning(text) => items.push(Item::Warning(text)),
                 }
@@ -440,7 +462,26 @@ impl Pending {
             self.record += 1;
             self.answers.next_object();
         }
+        if self.misanswer.is_some_and(|answer| answer.how == Mistaken::Null) {
+            self.give(world, PsValue::Null, items);
+        }
         Ok(())
+    }
+
+    /// What is answered instead of an object.
+    fn misanswered(&self, world: &World, value: PsValue) -> Vec<PsValue> {
+        let Some(answer) = self.misanswer else {
+            return vec![value];
+        };
+        match answer.how {
+            // One for all of them, in the end.
+            Mistaken::Null => Vec::new(),
+            Mistaken::Empty => vec![with_thumbprint(value, |_| String::new())],
+            Mistaken::Two => {
+                let other = |own: &str| fault::another(world, &self.at, own).unwrap_or_default();
+                vec![value.clone(), with_thumbprint(value, other)]
+            }
+        }
     }
 
     /// Lets the faults that wait for this command come.
@@ -478,12 +519,30 @@ impl Pending {
                 FaultKind::SecondOperator(line) => {
                     fault::second_operator(world, &target, line.as_deref());
                 }
+                FaultKind::Misanswers(answer) => self.misanswer = Some(answer),
+                FaultKind::MakesNoKey => self.keyless = Some(target.clone()),
                 // States of a server: they need no command.
                 _ => {}
             }
         }
         Ok(())
     }
+}
+
+/// An object with another text for its thumbprint, and without the payload that holds the right one.
+fn with_thumbprint(value: PsValue, other: impl Fn(&str) -> String) -> PsValue {
+    let PsValue::Object(mut object) = value else {
+        return value;
+    };
+    object.payload = None;
+    for (name, property) in &mut object.properties {
+        if let PsValue::Text(text) = property
+            && name.eq_ignore_ascii_case("thumbprint")
+        {
+            *text = other(text);
+        }
+    }
+    PsValue::Object(object)
 }
 
 #[cfg(test)]

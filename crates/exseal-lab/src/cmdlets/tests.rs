@@ -277,6 +277,34 @@ fn the_wire_breaks_as_the_fault_says() {
 }
 
 #[test]
+fn an_answer_is_wrong_as_the_fault_says() {
+    let mut world = world();
+    let read = |world: &mut World| {
+        let get = Command::new("Get-ExchangeCertificate").with("Server", "EX1");
+        let only = Command::new("Select-Object").with("ExpandProperty", "Thumbprint");
+        texts(&call(world, Call::pipeline([get, only])))
+    };
+    let right = read(&mut world);
+    let fault = |world: &mut World, text: &str| world.fault(Fault::parse(text).expect("a fault"));
+
+    fault(&mut world, "answers-null command=Get-ExchangeCertificate");
+    assert_eq!(
+        call(&mut world, Command::new("Get-ExchangeCertificate"))
+            .output()
+            .count(),
+        1
+    );
+    fault(&mut world, "answers-empty");
+    assert_eq!(read(&mut world), vec![""; right.len()]);
+    fault(&mut world, "answers-two");
+    let two = read(&mut world);
+    assert_eq!(two.len(), 2 * right.len());
+    assert!(two.chunks(2).all(|pair| pair[0] != pair[1]), "{two:?}");
+
+    assert_eq!(read(&mut world), right);
+}
+
+#[test]
 fn select_object_cuts_and_measure_object_counts() {
     let organisation = Organisation::of_servers("contoso.lab", ["EX1", "EX2", "EX3", "EX4"]);
     let mut world = made(&organisation);

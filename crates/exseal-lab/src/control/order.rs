@@ -28,7 +28,8 @@ pub enum Order {
         /// Name and place.
         text: String,
     },
-    /// Which faults there are (`known`) and which wait for a command (`waiting`).
+    /// Which faults there are (`known`), which wait for a command (`waiting`), and how many commands came until now
+    /// (`commands`) that a fault could have met.
     Faults,
     /// Takes all waiting faults away, and brings unreachable servers, clocks and disks back.
     Heal,
@@ -58,6 +59,16 @@ pub enum Order {
     File {
         /// Its path.
         path: String,
+    },
+    /// Keeps the whole organisation as it is under a name.
+    Checkpoint {
+        /// The name.
+        name: String,
+    },
+    /// Makes everything as it was at a checkpoint, which stays; every session ends.
+    Revert {
+        /// The checkpoint's name.
+        name: String,
     },
     /// The whole state.
     Dump,
@@ -145,7 +156,7 @@ pub(super) fn perform(world: &mut World, order: &Order) -> Result<Value, String>
                 .map(|(name, detail)| json!({"name": name, "detail": detail}))
                 .collect();
             let waiting: Vec<String> = world.faults.iter().map(|(fault, _)| fault.to_string()).collect();
-            Ok(json!({"known": known, "waiting": waiting}))
+            Ok(json!({"known": known, "waiting": waiting, "commands": world.commands}))
         }
         Order::Heal => {
             world.heal();
@@ -192,6 +203,18 @@ pub(super) fn perform(world: &mut World, order: &Order) -> Result<Value, String>
                 ));
             };
             Ok(json!({"text": String::from_utf8_lossy(bytes)}))
+        }
+        Order::Checkpoint { name } => {
+            world.checkpoint(name);
+            Ok(json!({"checkpoint": name}))
+        }
+        Order::Revert { name } if world.revert(name) => Ok(json!({"reverted": name})),
+        Order::Revert { name } => {
+            let known: Vec<&str> = world.checkpoints().collect();
+            Err(format!(
+                "expected one of the checkpoints {}, found {name:?}",
+                known.join(", ")
+            ))
         }
         Order::Dump => Ok(world.state_dump()),
         // The socket's side does it.
@@ -457,6 +480,31 @@ mod tests {
         assert!(said(&mut world, &Order::Advance { seconds: -1 }).contains("not negative"));
 
         assert_eq!(world.state_dump(), before);
+    }
+
+    #[test]
+    fn a_checkpoint_brings_everything_back_and_stays() {
+        let mut world = world();
+        let before = world.state_dump();
+        let name = || "before".to_owned();
+        perform(&mut world, &Order::Checkpoint { name: name() }).expect("kept");
+        let how = Break::Unbind {
+            endpoint: "0.0.0.0:444".to_owned(),
+        };
+        let server = "EX1".to_owned();
+        let order = Order::Break { server, how };
+        for life in 1..3 {
+            perform(&mut world, &order).expect("done");
+            assert_ne!(world.state_dump(), before);
+            perform(&mut world, &Order::Revert { name: name() }).expect("as it was");
+            assert_eq!(world.state_dump(), before);
+            assert_eq!(world.life(), life);
+        }
+
+        let unknown = Order::Revert {
+            name: "after".to_owned(),
+        };
+        assert!(said(&mut world, &unknown).contains("before"));
     }
 
     #[test]

@@ -45,6 +45,11 @@ pub trait Commands: Send + Sync + 'static {
         true
     }
 
+    /// Which life of the organisation this is: shells of a former one are gone.
+    fn life(&self) -> u64 {
+        0
+    }
+
     /// NetBIOS and DNS name of the domain.
     fn domain(&self) -> (String, String);
 }
@@ -136,7 +141,7 @@ impl Service {
     /// The shells that are open now.
     #[must_use]
     pub fn shells(&self) -> Vec<OpenShell> {
-        self.shells.purge(self.guard.idle);
+        self.shells.purge(self.guard.idle, self.commands.life());
         self.shells.list()
     }
 

@@ -213,6 +213,7 @@ fn calls(
                 commands,
                 input: input.take().unwrap_or_default(),
                 runspace: Some(runspace),
+                ..Call::default()
             })
         })
         .collect()
@@ -328,6 +329,10 @@ impl Work {
     }
 
     async fn run(&self, call: Call) -> Outcome {
+        let call = Call {
+            life: Some(self.shell.life),
+            ..call
+        };
         let commands = Arc::clone(&self.service.commands);
         let (server, user) = (self.shell.server.clone(), self.shell.user.clone());
         let endpoint = self.endpoint();

@@ -49,6 +49,8 @@ pub(super) struct Shell {
     pub(super) door: Door,
     pub(super) user: String,
     pub(super) full: bool,
+    /// The life of the organisation it belongs to.
+    pub(super) life: u64,
     pub(super) state: Mutex<State>,
     /// Something changed: output, an end, a cut.
     pub(super) changed: Notify,
@@ -115,13 +117,13 @@ impl Shells {
             .collect()
     }
 
-    /// Ends the shells nobody asked about for so long.
-    pub(super) fn purge(&self, idle: Duration) {
+    /// Ends the shells nobody asked about for so long, and those of former lives.
+    pub(super) fn purge(&self, idle: Duration, life: u64) {
         let ended = {
             let mut all = lock(&self.0);
             let old: Vec<Uuid> = all
                 .iter()
-                .filter(|(_, shell)| lock(&shell.state).last.elapsed() > idle)
+                .filter(|(_, shell)| shell.life != life || lock(&shell.state).last.elapsed() > idle)
                 .map(|(id, _)| *id)
                 .collect();
             old.iter().filter_map(|id| all.remove(id)).collect::<Vec<_>>()
@@ -221,6 +223,7 @@ async fn ask(
         return Err(denied());
     }
     let shells = &service.shells;
+    shells.purge(service.guard.idle, service.commands.life());
     match &envelope.operation {
         Operation::Get if envelope.to.resource_uri.eq_ignore_ascii_case(CONFIG) => {
             Ok(Some(Answer::Configuration {
@@ -329,7 +332,6 @@ fn create(
         );
         return Err(fault("DestinationUnreachable", 0x8033_8000, &words));
     }
-    service.shells.purge(service.guard.idle);
     let mut settings = Settings::default();
     settings.max_transmit = settings.max_transmit.min(wsman::room(envelope.to.max_envelope));
     settings.max_pipelines = PIPELINES;
@@ -340,6 +342,7 @@ fn create(
         door: caller.door,
         user: caller.user.to_owned(),
         full: caller.full,
+        life: service.commands.life(),
         state: Mutex::new(State {
             pool: Server::new(settings),
             host: HostInfo::None,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::Commands;
-use crate::call::{Answer, Call, Endpoint, Outcome};
+use crate::call::{Answer, Call, End, Endpoint, Interruption, Outcome};
 use crate::net::{Door, lock};
 use crate::world::{ServerName, World};
 
@@ -11,17 +11,32 @@ use crate::world::{ServerName, World};
 #[derive(Clone, Debug)]
 pub struct OfWorld(pub Arc<Mutex<World>>);
 
+/// What is heard of a command whose server was taken back to a checkpoint: nothing.
+fn gone() -> Outcome {
+    Outcome {
+        end: End::Interrupted(Interruption::DropBefore),
+        ..Outcome::completed(Vec::new())
+    }
+}
+
 impl Commands for OfWorld {
     fn run(&self, at: &ServerName, endpoint: Endpoint, user: &str, call: &Call) -> Outcome {
         let (outcome, starting) = {
             let mut world = lock(&self.0);
+            if call.life.is_some_and(|life| life != world.life()) {
+                return gone();
+            }
             let outcome = world.run(at, endpoint, user, call);
             (outcome, world.starting(at))
         };
         // Whoever waits for an answer waits for the services; meanwhile their ports are closed to everybody.
         if let Some(time) = starting {
             std::thread::sleep(time);
-            lock(&self.0).finish_starting(at);
+            let mut world = lock(&self.0);
+            if call.life.is_some_and(|life| life != world.life()) {
+                return gone();
+            }
+            world.finish_starting(at);
         }
         outcome
     }
@@ -63,6 +78,10 @@ impl Commands for OfWorld {
             .directory()
             .virtual_directories(site)
             .any(|own| own.server == *at && own.name == "PowerShell" && own.basic)
+    }
+
+    fn life(&self) -> u64 {
+        lock(&self.0).life()
     }
 
     fn domain(&self) -> (String, String) {

@@ -57,6 +57,29 @@ fn cut(value: Value, depth: usize) -> Value {
     }
 }
 
+/// The same with other texts wherever a thumbprint stands.
+pub(crate) fn with_thumbprints(value: Value, other: &impl Fn(&str) -> String) -> Value {
+    match value {
+        Value::Array(items) => items
+            .into_iter()
+            .map(|item| with_thumbprints(item, other))
+            .collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(name, field)| {
+                let field = match field {
+                    Value::String(text) if name.eq_ignore_ascii_case("thumbprint") => {
+                        Value::String(other(&text))
+                    }
+                    field => with_thumbprints(field, other),
+                };
+                (name, field)
+            })
+            .collect(),
+        plain => plain,
+    }
+}
+
 /// PowerShell's text of a value.
 fn shown(value: &Value) -> String {
     match value {

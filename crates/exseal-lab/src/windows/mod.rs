@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::call::{Call, Command, End, Interruption, Item, Outcome};
 use crate::cmdlets::fault;
 use crate::organisation::Language;
-use crate::world::{FaultKind, Server, ServerName, World};
+use crate::world::{FaultKind, Misanswer, Mistaken, Server, ServerName, World};
 
 /// What makes a module of the text in `-Text`.
 const LOADER: &str = "param([string]$Text) New-Module -Name Exseal -ScriptBlock ([ScriptBlock]::Create($Text)) | \
@@ -159,7 +159,7 @@ pub(crate) fn run(world: &mut World, at: &ServerName, user: &str, call: &Call) -
         Err(Early::Throws) => return Outcome::failed(Vec::new(), thrown(language, reading.name)),
         Err(Early::Interrupted(how)) => return interrupted(how),
     };
-    let outcome = read(world, at, reading, &arguments, rest);
+    let outcome = read(world, at, reading, (&arguments, rest), &due);
     due.end(world, at, outcome)
 }
 
@@ -186,8 +186,17 @@ fn change(
         }
         Err(Early::Interrupted(how)) => return interrupted(how),
     };
-    let outcome = match (verb.act)(world, at, &given) {
-        Ok(done) => match write(vec![done.value()], rest, language) {
+    let before = fault::held(world, at);
+    let acted = if due.answers.is_some_and(|own| own.undone) {
+        (verb.act)(&mut world.clone(), at, &given)
+    } else {
+        (verb.act)(world, at, &given)
+    };
+    if due.makes_no_key {
+        fault::lose_new_keys(world, at, &before);
+    }
+    let outcome = match acted {
+        Ok(done) => match write(due.answer(world, at, vec![done.value()]), rest, language) {
             Ok(output) => Outcome::completed(output.into_iter().map(Item::Output).collect()),
             Err(error) => Outcome::failed(Vec::new(), *error),
         },
@@ -201,6 +210,8 @@ fn change(
 struct Due {
     after: Option<Interruption>,
     delay: Duration,
+    answers: Option<Misanswer>,
+    makes_no_key: bool,
 }
 
 /// A fault that comes before a command acts.
@@ -222,11 +233,32 @@ impl Due {
                 FaultKind::Reboot => due.after = Some(Interruption::Reboot),
                 FaultKind::Slow(seconds) => due.delay += Duration::from_secs(u64::from(seconds)),
                 FaultKind::SecondOperator(line) => fault::second_operator(world, at, line.as_deref()),
+                FaultKind::Misanswers(answer) => due.answers = Some(answer),
+                FaultKind::MakesNoKey => due.makes_no_key = true,
                 // States of a server: they need no command.
                 _ => {}
             }
         }
         Ok(due)
+    }
+
+    /// What is answered instead.
+    fn answer(&self, world: &World, at: &ServerName, values: Vec<Value>) -> Vec<Value> {
+        let Some(answer) = self.answers else {
+            return values;
+        };
+        let other = |own: &str| fault::another(world, at, own).unwrap_or_default();
+        match answer.how {
+            Mistaken::Null => vec![Value::Null],
+            Mistaken::Empty => values
+                .into_iter()
+                .map(|value| json::with_thumbprints(value, &|_| String::new()))
+                .collect(),
+            Mistaken::Two => values
+                .into_iter()
+                .flat_map(|value| [value.clone(), json::with_thumbprints(value, &other)])
+                .collect(),
+        }
     }
 
     /// What is seen of a command that acted.
@@ -252,8 +284,8 @@ fn read(
     world: &World,
     at: &ServerName,
     reading: &readings::Reading,
-    arguments: &[Argument],
-    rest: &[Command],
+    (arguments, rest): (&[Argument], &[Command]),
+    due: &Due,
 ) -> Outcome {
     let Some(server) = world.servers.get(at) else {
         return Outcome::completed(Vec::new());
@@ -263,7 +295,7 @@ fn read(
         Ok(values) => (values, None),
         Err(failure) => (Vec::new(), Some(failure.record(server, reading.name))),
     };
-    let output = match write(values, rest, language) {
+    let output = match write(due.answer(world, at, values), rest, language) {
         Ok(output) => output,
         Err(error) => return Outcome::failed(Vec::new(), *error),
     };

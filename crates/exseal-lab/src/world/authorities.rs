@@ -11,7 +11,7 @@ use crate::certificate::{
 use crate::organisation::{IssuerRef, RootKind};
 
 /// The CAs, and what kind each root is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Authorities {
     pub(crate) public_root: Issuer,
     pub(crate) public_ca: Issuer,

@@ -44,11 +44,35 @@ pub enum FaultKind {
     Reboot,
     /// Another operator changes something right before the command: a cmdlet line, or a new certificate by default.
     SecondOperator(Option<String>),
+    /// The command's answer is another one than it should be.
+    Misanswers(Misanswer),
+    /// Certificates that the command puts into My have no private key.
+    MakesNoKey,
+}
+
+/// What a command answers instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Misanswer {
+    /// What comes.
+    pub how: Mistaken,
+    /// Whether the command does nothing, too.
+    pub undone: bool,
+}
+
+/// In which way an answer is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mistaken {
+    /// It is `$null`.
+    Null,
+    /// Its thumbprints are empty.
+    Empty,
+    /// It comes twice, the second time with the thumbprint of another certificate.
+    Two,
 }
 
 impl FaultKind {
     /// Every name, with what may stand behind its `=`.
-    pub const NAMES: [(&'static str, &'static str); 18] = [
+    pub const NAMES: [(&'static str, &'static str); 22] = [
         ("throws", ""),
         ("times-out", ""),
         ("loses-reply", ""),
@@ -67,6 +91,10 @@ impl FaultKind {
         ("clock-skew", "seconds"),
         ("reboot", ""),
         ("second-operator", "cmdlet line, optional"),
+        ("answers-null", "undone, optional"),
+        ("answers-empty", "undone, optional"),
+        ("answers-two", "undone, optional"),
+        ("makes-no-key", ""),
     ];
 
     /// Whether it waits for a command; the others are a state of the server from now on.
@@ -82,6 +110,8 @@ impl FaultKind {
                 | Self::Slow(_)
                 | Self::Reboot
                 | Self::SecondOperator(_)
+                | Self::Misanswers(_)
+                | Self::MakesNoKey
         )
     }
 }
@@ -164,6 +194,11 @@ impl Fault {
             text.parse::<i64>()
                 .map_err(|_| wrong("a whole number of seconds", &text))
         };
+        let answers = |how| match detail.as_deref() {
+            None => Ok(FaultKind::Misanswers(Misanswer { how, undone: false })),
+            Some("undone") => Ok(FaultKind::Misanswers(Misanswer { how, undone: true })),
+            Some(other) => Err(wrong(&format!("{name} or {name}=undone"), other)),
+        };
         let kind = match name.as_str() {
             "throws" => FaultKind::Throws,
             "times-out" => FaultKind::TimesOut,
@@ -183,6 +218,10 @@ impl Fault {
             "clock-skew" => FaultKind::ClockSkew(number(needed("SECONDS")?)?),
             "reboot" => FaultKind::Reboot,
             "second-operator" => FaultKind::SecondOperator(detail.clone()),
+            "answers-null" => answers(Mistaken::Null)?,
+            "answers-empty" => answers(Mistaken::Empty)?,
+            "answers-two" => answers(Mistaken::Two)?,
+            "makes-no-key" => FaultKind::MakesNoKey,
             other => {
                 let names: Vec<&str> = FaultKind::NAMES.iter().map(|(name, _)| *name).collect();
                 return Err(wrong(&format!("one of {}", names.join(", ")), other));

@@ -3,6 +3,7 @@
 
 mod authorities;
 mod build;
+mod checkpoint;
 mod controller;
 pub mod directory;
 mod dump;
@@ -27,7 +28,7 @@ pub use edge::EdgeAccount;
 pub(crate) use edge::{EdgeFailure, SubscriptionFile};
 pub use events::{Event, Happening, Level};
 pub(crate) use fault::split_words;
-pub use fault::{Fault, FaultError, FaultKind};
+pub use fault::{Fault, FaultError, FaultKind, Misanswer, Mistaken};
 pub(crate) use listener::chain_of;
 pub use listener::{FrontEnd, Listener, PresentedCertificate, SessionRefusal, SmtpListener, SmtpVerb};
 pub use selection::Selected;
@@ -55,7 +56,7 @@ pub struct Site {
 }
 
 /// A simulated Exchange organisation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct World {
     pub(crate) now: Timestamp,
     pub(crate) seed: u64,
@@ -73,6 +74,8 @@ pub struct World {
     pub(crate) controllers: Vec<Controller>,
     pub(crate) directory_limits: DirectoryRecipe,
     pub(crate) faults: Vec<(Fault, u32)>,
+    /// How many commands came that a fault can wait for.
+    pub(crate) commands: u64,
     pub(crate) pending: BTreeMap<u64, Pending>,
     pub(crate) stand_ins: Vec<StandIn>,
     pub(crate) config: BTreeMap<String, bool>,
@@ -84,6 +87,7 @@ pub struct World {
     pub(crate) edge_accounts: BTreeMap<ServerName, EdgeAccount>,
     /// When EdgeSync tries again by itself.
     pub(crate) edge_sync_next: Option<Timestamp>,
+    pub(crate) checkpoints: checkpoint::Checkpoints,
 }
 
 /// A world that could not be made.

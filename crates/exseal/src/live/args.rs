@@ -80,6 +80,10 @@ pub(crate) struct LiveArgs {
         help_heading = HEADING
     )]
     pub(crate) deadline: u32,
+
+    /// How long one command may take that changes something, or is asked for while something is changed.
+    #[arg(skip)]
+    pub(crate) command_time: Option<u32>,
 }
 
 /// How servers are reached that are to be changed.
@@ -99,6 +103,10 @@ pub(crate) struct WayArgs {
     /// Roots to trust instead of the system's, as PEM
     #[arg(long, value_name = "FILE")]
     roots: Option<PathBuf>,
+
+    /// Give one command on a server so long; without it a reading or a cmdlet has 180 seconds, a change at the server 900
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    command_time: Option<u32>,
 }
 
 impl WayArgs {
@@ -116,6 +124,7 @@ impl WayArgs {
             channel: Vec::new(),
             parallel: NonZeroUsize::MIN.saturating_add(15),
             deadline: 300,
+            command_time: self.command_time,
         }
     }
 }

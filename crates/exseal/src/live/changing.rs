@@ -26,7 +26,7 @@ use tokio::time::Instant;
 use super::host::Host as Place;
 use super::{Looking, backup};
 
-/// How long one reading or one call of a cmdlet may take.
+/// How long one reading or one call of a cmdlet may take, where nobody says otherwise.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A real organisation that may be changed.
@@ -82,7 +82,7 @@ impl Changing {
 
     fn bounds(&self) -> Bounds {
         Bounds {
-            until: Instant::now() + PATIENCE,
+            until: Instant::now() + self.looking.command_time(PATIENCE),
             stop: self.looking.bounds.stop.clone(),
         }
     }
@@ -154,6 +154,7 @@ impl Changing {
                 Hand::open(self.looking.visitor.endpoint(Door::Server, server), stop).await
             };
             let hand = opened.map_err(|error| harmless(format!("{server}: {error}")))?;
+            let hand = hand.with_patience(self.looking.command_time(change::PATIENCE));
             self.hands.insert(server.to_owned(), hand);
         }
         self.hands
@@ -188,7 +189,8 @@ impl Changing {
     /// plan says.
     async fn cmdlet(&mut self, call: &Call) -> Result<(), Fault> {
         let endpoint = self.looking.visitor.endpoint(Door::Exchange, &call.server);
-        let opened = tokio::time::timeout(PATIENCE, Session::open_answering(endpoint)).await;
+        let patience = self.looking.command_time(PATIENCE);
+        let opened = tokio::time::timeout(patience, Session::open_answering(endpoint)).await;
         let mut session = match opened {
             Ok(Ok(session)) => session,
             Ok(Err(error)) => return Err(harmless(format!("{}: {}", call.server, in_words(&error)))),
@@ -202,7 +204,7 @@ impl Changing {
         let answers = call.answers.clone();
         let allowed = Allowed {
             answers: Some(Arc::new(move |prompt: &ChoicePrompt| answer(&answers, prompt))),
-            time: Some(PATIENCE),
+            time: Some(patience),
             cancel: self.looking.bounds.stop.clone(),
         };
         let mut command = command(call)?;
@@ -656,7 +658,7 @@ impl Probe for Eye {
                 let place = Place::named(server, self.looking.visitor.connect());
                 let endpoint = self.looking.visitor.endpoint(Door::Exchange, &place.full);
                 let bounds = Bounds {
-                    until: Instant::now() + PATIENCE,
+                    until: Instant::now() + self.looking.command_time(PATIENCE),
                     stop: self.looking.bounds.stop.clone(),
                 };
                 match Visit::open(endpoint, bounds).await {

@@ -48,6 +48,8 @@ struct Looking {
     /// This machine, where it is an Exchange server itself.
     here: Option<String>,
     bounds: Bounds,
+    /// How long a visit of one server may take.
+    visit_time: Duration,
     at: Timestamp,
     refusals: visits::Refusals,
     done: AtomicUsize,
@@ -88,6 +90,7 @@ pub(crate) fn to_change(
             until: Instant::now() + Duration::from_secs(86_400 * 30),
             stop: stop.clone(),
         },
+        visit_time: Duration::from_secs(u64::from(args.deadline)),
         args: args.clone(),
         context: context.clone(),
         visitor,
@@ -126,6 +129,7 @@ pub(crate) fn look(
                 until: Instant::now() + Duration::from_secs(u64::from(args.deadline)),
                 stop: stop.clone(),
             },
+            visit_time: Duration::from_secs(u64::from(args.deadline)),
             args: args.clone(),
             context: context.clone(),
             visitor,
@@ -149,6 +153,21 @@ pub(crate) fn look(
 }
 
 impl Looking {
+    /// How long one command may take in a run: as long as was asked for, else `usual`.
+    fn command_time(&self, usual: Duration) -> Duration {
+        self.args
+            .command_time
+            .map_or(usual, |seconds| Duration::from_secs(u64::from(seconds)))
+    }
+
+    /// The bounds of a visit that begins now.
+    fn bounds_of_visit(&self) -> Bounds {
+        Bounds {
+            until: self.bounds.until.min(Instant::now() + self.visit_time),
+            stop: self.bounds.stop.clone(),
+        }
+    }
+
     async fn all(self: Arc<Self>) -> Result<Vec<Inventory>, CommandError> {
         let mut seen = self.ask_directory().await?;
         if !is_listed(&seen) && self.args.uses(Channel::Exchange) {

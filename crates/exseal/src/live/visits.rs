@@ -46,7 +46,7 @@ impl Looking {
             let endpoint = self.visitor.endpoint(Door::Exchange, &host.full);
             let address = endpoint.url();
             self.tell(&format!("{address}: asking for servers …"));
-            let opened = Visit::open(endpoint, self.bounds.clone()).await;
+            let opened = Visit::open(endpoint, self.bounds_of_visit()).await;
             self.refusals.note(&opened);
             match opened {
                 Ok(mut visit) => {
@@ -149,7 +149,7 @@ impl Looking {
         let (opened, address) = if is_here {
             let local = LocalPowerShell::default();
             let address = local.program.clone();
-            let bounds = self.bounds.clone();
+            let bounds = self.bounds_of_visit();
             (
                 Visit::local(&local, bounds).await.map_err(|shut| shut.why),
                 address,
@@ -184,7 +184,7 @@ impl Looking {
         if self.refusals.are_enough() {
             return Err("not asked: the password was refused elsewhere".to_owned());
         }
-        let bounds: Bounds = self.bounds.clone();
+        let bounds: Bounds = self.bounds_of_visit();
         let opened = Visit::open(endpoint, bounds).await;
         self.refusals.note(&opened);
         opened.map_err(|shut| shut.why)

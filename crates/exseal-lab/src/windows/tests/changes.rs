@@ -519,6 +519,49 @@ fn a_reply_that_is_lost_is_sent_for_again_and_nothing_is_done_twice() {
 }
 
 #[test]
+fn an_answer_is_wrong_and_the_verb_acts_or_not_as_the_fault_says() {
+    let mut world = of_kiefer("");
+    let input = json!({
+        "Subject": "CN=EX1", "FriendlyName": "Microsoft Exchange", "Days": 365,
+        "Serial": "3F0A5C7719D24E8E90B2C4D6E8F0A153",
+    });
+    let held = |world: &World| world.server("EX1").expect("a server").store(StoreName::My).len();
+    let before = held(&world);
+    for undone in [
+        "answers-null=undone",
+        "answers-empty=undone",
+        "answers-two=undone",
+    ] {
+        world.fault(Fault::parse(undone).expect("a fault"));
+        run(
+            &mut world,
+            "EX1",
+            "admin",
+            &calling("New-ExsealCertificate", &input, &[]),
+        );
+        assert_eq!(held(&world), before, "{undone}");
+    }
+    world.fault(Fault::parse("answers-empty command=New-ExsealCertificate").expect("a fault"));
+    let empty = said(&run(
+        &mut world,
+        "EX1",
+        "admin",
+        &calling("New-ExsealCertificate", &input, &[]),
+    ));
+    assert_eq!(empty.expect("a result")["after"]["thumbprint"], "");
+    assert_eq!(held(&world), before + 1);
+
+    world.fault(Fault::parse("makes-no-key command=New-ExsealCertificate").expect("a fault"));
+    let keyless = made(&mut world, "11000000000000000000000000000011");
+    let store = world.server("EX1").expect("a server").store(StoreName::My);
+    let keys: Vec<bool> = store
+        .iter()
+        .map(|stored| (stored.certificate.thumbprint().to_string() == keyless) != stored.key.is_some())
+        .collect();
+    assert_eq!(keys, vec![true; before + 2]);
+}
+
+#[test]
 fn a_verb_that_throws_and_a_full_disk_leave_the_effect_unknown_by_their_hresult() {
     let mut world = of_kiefer("");
     let (file, of_file) = pfx();

@@ -126,6 +126,7 @@ pub(super) fn build(
         controllers,
         directory_limits: organisation.directory.clone(),
         faults: Vec::new(),
+        commands: 0,
         pending: BTreeMap::new(),
         stand_ins: builder.stand_ins,
         config: organisation.organisation_config.clone(),
@@ -134,6 +135,7 @@ pub(super) fn build(
         files: BTreeMap::new(),
         edge_accounts: BTreeMap::new(),
         edge_sync_next: None,
+        checkpoints: super::checkpoint::Checkpoints::default(),
     };
     world.settle(organisation)?;
     Ok(world)

@@ -97,6 +97,16 @@ enum What {
         #[arg(short, long, value_name = "FILE", default_value = "-")]
         output: PathBuf,
     },
+    /// Keep the whole organisation as it is, under a name
+    Checkpoint {
+        /// The name
+        name: String,
+    },
+    /// Make everything as it was at a checkpoint, which stays; every session ends
+    Revert {
+        /// The checkpoint's name
+        name: String,
+    },
     /// Write the lab's whole state as JSON
     Dump {
         /// Where to; - is standard output
@@ -221,6 +231,8 @@ impl What {
                 line: line.clone(),
             },
             Self::File { path, .. } => Order::File { path: path.clone() },
+            Self::Checkpoint { name } => Order::Checkpoint { name: name.clone() },
+            Self::Revert { name } => Order::Revert { name: name.clone() },
             Self::Dump { .. } => Order::Dump,
             Self::Stop => Order::Stop,
         }
@@ -256,6 +268,8 @@ pub(crate) fn run(context: &Context, args: &DoArgs) -> Result<Outcome, CommandEr
         What::Fault { .. } => context.say(&format!("set: {}", word(&reply, "fault"))),
         What::Heal => context.say("no fault waits; every server is reachable"),
         What::Break { server, .. } => context.say(&format!("done on {server}")),
+        What::Checkpoint { name } => context.say(&format!("kept as {name}")),
+        What::Revert { name } => context.say(&format!("as it was at {name}")),
         What::Stop => context.say(&format!("the lab {} ends", lab.name)),
     }
     Ok(Outcome::Done)
