@@ -24,13 +24,16 @@ pub struct ApplyPolicy {
     pub drain: Vec<String>,
     /// The same for putting it back.
     pub undrain: Vec<String>,
+    /// What is set on a server before its steps and set back after them; null: nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<Maintenance>,
     /// MiB that have to be free on each server's system drive, and where the journal is written, before anything is begun; 0: it is
     /// not looked at.
     pub free_disk_mib: u32,
 }
 
 impl Default for ApplyPolicy {
-    /// No canary, no soak, no pause, no window, no drain; 100 MiB.
+    /// No canary, no soak, no pause, no window, no drain, no maintenance; 100 MiB.
     fn default() -> Self {
         Self {
             canary: None,
@@ -39,6 +42,7 @@ impl Default for ApplyPolicy {
             window: None,
             drain: Vec::new(),
             undrain: Vec::new(),
+            maintenance: None,
             free_disk_mib: 100,
         }
     }
@@ -52,12 +56,62 @@ impl ApplyPolicy {
             let words = "expected drain and undrain together, found one of them: a server would stay drained";
             return Some((key, words.to_owned()));
         }
+        if let Some(words) = self.maintenance.as_ref().and_then(Maintenance::wrong) {
+            return Some(("maintenance", words));
+        }
         let window = self.window.as_ref()?;
         if window.from == window.to {
             return Some((
                 "window",
                 "expected a window with a length, found from and to the same".to_owned(),
             ));
+        }
+        None
+    }
+}
+
+/// Exchange's own maintenance of a server, as Microsoft documents it for members of a DAG ("Manage database availability
+/// groups", performing maintenance): components out of service, no active database copies. The cluster node is not paused and
+/// queued messages are not redirected: no step of a plan restarts a machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Maintenance {
+    /// Server components, in the order in which they are set: Inactive by the requester Maintenance, HubTransport Draining. One
+    /// that is not Active before is somebody else's and stays as it is.
+    pub components: Vec<String>,
+    /// On a member of a DAG active database copies are moved away, and none may come, before components are set.
+    pub dag: bool,
+    /// Minutes within which the databases that can be elsewhere have to be there; a server that keeps some is not begun.
+    pub minutes: u32,
+}
+
+impl Default for Maintenance {
+    /// `ServerWideOffline`, databases elsewhere within ten minutes.
+    fn default() -> Self {
+        Self {
+            components: vec!["ServerWideOffline".to_owned()],
+            dag: true,
+            minutes: 10,
+        }
+    }
+}
+
+impl Maintenance {
+    fn wrong(&self) -> Option<String> {
+        if self.components.is_empty() && !self.dag {
+            return Some("expected components or dag = true, found neither".to_owned());
+        }
+        let strange =
+            |name: &&String| name.is_empty() || !name.chars().all(|own| own.is_ascii_alphanumeric());
+        if let Some(name) = self.components.iter().find(strange) {
+            return Some(format!("expected names like ServerWideOffline, found {name:?}"));
+        }
+        let mut seen = Vec::new();
+        for name in &self.components {
+            if seen.iter().any(|own: &&String| own.eq_ignore_ascii_case(name)) {
+                return Some(format!("expected each component once, found {name} twice"));
+            }
+            seen.push(name);
         }
         None
     }
@@ -218,5 +272,17 @@ mod tests {
             Some("window")
         );
         assert_eq!(wrong("window = { from = \"01:00\", to = \"02:00\" }"), None);
+        for nothing in [
+            "{ components = [], dag = false }",
+            "{ components = [\"Server Wide\"] }",
+            "{ components = [\"HubTransport\", \"hubtransport\"] }",
+        ] {
+            assert_eq!(
+                wrong(&format!("maintenance = {nothing}")),
+                Some("maintenance"),
+                "{nothing}"
+            );
+        }
+        assert_eq!(wrong("maintenance = { components = [\"HubTransport\"] }"), None);
     }
 }

@@ -16,7 +16,7 @@ mod policy;
 mod severity;
 mod slots;
 
-pub use conduct::{ApplyPolicy, Day as WindowDay, Window};
+pub use conduct::{ApplyPolicy, Day as WindowDay, Maintenance, Window};
 pub use diagnosis::{Cell, CellState, Diagnosis, Matrix, Row, diagnose};
 pub use diff::{Difference, How, SettingChange, SlotChange, SlotLook, StoreChange, diff};
 pub use forecast::{Day, Forecast, Happening, Kind, Place, Unforeseen, forecast};

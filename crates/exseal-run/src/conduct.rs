@@ -1,5 +1,5 @@
-//! How a run treats servers around their steps: room first, the window, out of the balancer and back, a look and a pause
-//! between two.
+//! How a run treats servers around their steps: room first, the window, out of the balancer and into maintenance, and back, a
+//! look and a pause between two.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,13 +9,15 @@ use exseal_model::inventory::first_label;
 use jiff::Timestamp;
 
 use crate::journal::{Entry, Journal};
-use crate::port::{Host, Organisation, Probe};
+use crate::port::{Effect, Host, Organisation, Probe, Setting, Turn};
 use crate::run::{Runner, Told};
 use crate::state::{State, StepState};
 use crate::stop::Stop;
 
 /// How often a person who waits is asked whether to go on waiting.
 const SLICE: Duration = Duration::from_secs(2);
+/// How often databases on their way are looked at.
+const LOOK: Duration = Duration::from_secs(5);
 
 impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
     /// Reads, before anything else, whether every server that has steps left has room.
@@ -69,6 +71,16 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
                 });
             }
         }
+        self.drain(state, journal, server).await?;
+        self.maintain(state, journal, server).await
+    }
+
+    async fn drain(
+        &mut self,
+        state: &mut State,
+        journal: &mut impl Journal,
+        server: &str,
+    ) -> Result<(), Stop> {
         if state.conduct.drain.is_empty() {
             return Ok(());
         }
@@ -97,7 +109,151 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
         }
     }
 
-    /// After the last step on a server and before the next server: clients come back, what they see is looked at again, and
+    /// Puts a server into maintenance, or goes on with it where the journal says that it was begun: what the journal names is set
+    /// once more, and what was found set by others is never among it.
+    pub(crate) async fn maintain(
+        &mut self,
+        state: &mut State,
+        journal: &mut impl Journal,
+        server: &str,
+    ) -> Result<(), Stop> {
+        let Some(wished) = state.conduct.maintenance.clone() else {
+            return Ok(());
+        };
+        let not_begun = |why: String| Stop::Maintenance {
+            server: server.to_owned(),
+            why,
+        };
+        let settings = if let Some(known) = state.maintained.get(server) {
+            known.clone()
+        } else {
+            let read = self.organisation.settings(server, &wished).await;
+            let read = read.map_err(|fault| not_begun(fault.what))?;
+            let at = self.host.now();
+            let server = server.to_owned();
+            match read {
+                Ok(settings) if settings.is_empty() => return Ok(()),
+                Ok(settings) => {
+                    let begun = Entry::Maintenance {
+                        server,
+                        at,
+                        settings: settings.clone(),
+                    };
+                    self.write(state, journal, begun)?;
+                    settings
+                }
+                // A dead shell serves nobody, and what ends an outage does not wait for it.
+                Err(why) => {
+                    return self.write(state, journal, Entry::MaintenanceSkipped { server, at, why });
+                }
+            }
+        };
+        let Err(why) = self.set_out(server, &settings, wished.minutes).await else {
+            return Ok(());
+        };
+        // As with half a drain: what was set is set back at once, where that works.
+        match self.end_maintenance(state, journal, server).await {
+            Ok(()) => Err(not_begun(why)),
+            Err(Stop::StillMaintained {
+                server,
+                setting,
+                why: also,
+            }) => Err(Stop::StillMaintained {
+                server,
+                setting,
+                why: format!("{also}; it had not been put into maintenance: {why}"),
+            }),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Sets everything; databases are waited for before the first component goes.
+    async fn set_out(&mut self, server: &str, settings: &[Setting], minutes: u32) -> Result<(), String> {
+        let is_component = |setting: &&Setting| matches!(setting, Setting::Component { .. });
+        let moves = settings.iter().filter(|own| !is_component(own));
+        for setting in moves.clone() {
+            self.set_once(server, setting, Turn::Out).await?;
+        }
+        if moves.clone().any(|own| *own == Setting::MoveDatabases) {
+            let mut left = Duration::from_secs(60 * u64::from(minutes));
+            loop {
+                let active = self.organisation.active_databases(server).await;
+                let active = active.map_err(|fault| fault.what)?;
+                if active.is_empty() {
+                    break;
+                }
+                if left.is_zero() {
+                    return Err(format!(
+                        "expected no active database copy within {minutes} min, found {}",
+                        active.join(", ")
+                    ));
+                }
+                let slice = left.min(LOOK);
+                self.host.wait(slice).await;
+                left = left.saturating_sub(slice);
+            }
+        }
+        for setting in settings.iter().filter(is_component) {
+            self.set_once(server, setting, Turn::Out).await?;
+        }
+        Ok(())
+    }
+
+    /// Sets one thing, and once more where nobody knows whether it took effect.
+    async fn set_once(&mut self, server: &str, setting: &Setting, turn: Turn) -> Result<(), String> {
+        let mut set = self.organisation.set(server, setting, turn).await;
+        if set.as_ref().is_err_and(|fault| fault.effect == Effect::Unknown) {
+            set = self.organisation.set(server, setting, turn).await;
+        }
+        set.map_err(|fault| fault.what)
+    }
+
+    /// Sets back what maintenance set, the last first. A shell that only comes up again is waited for.
+    pub(crate) async fn end_maintenance(
+        &mut self,
+        state: &mut State,
+        journal: &mut impl Journal,
+        server: &str,
+    ) -> Result<(), Stop> {
+        let Some(settings) = state.maintained.get(server).cloned() else {
+            return Ok(());
+        };
+        let mut waited = Duration::ZERO;
+        for setting in settings.iter().rev() {
+            while let Err(why) = self.set_once(server, setting, Turn::Back).await {
+                if waited >= self.options.patience {
+                    return Err(Stop::StillMaintained {
+                        server: server.to_owned(),
+                        setting: setting.to_string(),
+                        why,
+                    });
+                }
+                self.host.wait(self.options.pause).await;
+                waited += self.options.pause;
+            }
+        }
+        let over = Entry::MaintenanceOver {
+            server: server.to_owned(),
+            at: self.host.now(),
+        };
+        self.write(state, journal, over)
+    }
+
+    /// Clients come back to a server: maintenance is over, then the balancer is told.
+    pub(crate) async fn come_back(
+        &mut self,
+        state: &mut State,
+        journal: &mut impl Journal,
+        server: &str,
+    ) -> Result<(), Stop> {
+        self.end_maintenance(state, journal, server).await?;
+        if state.drained.contains(server) {
+            self.undrain(state, journal, server).await?;
+        }
+        Ok(())
+    }
+
+    /// After clients came back to a server and before the next one: what they see is looked at again, and
     /// it is left alone for a while. `next` is the step that comes then.
     pub(crate) async fn leave(
         &mut self,
@@ -106,9 +262,6 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
         server: &str,
         next: u32,
     ) -> Result<(), Stop> {
-        if state.drained.contains(server) {
-            self.undrain(state, journal, server).await?;
-        }
         self.look_again(state, server).await?;
         let mut left = Duration::from_secs(state.conduct.pause_seconds.into());
         let canary = state.conduct.canary.as_deref();
@@ -135,14 +288,16 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
         self.write(state, journal, left)
     }
 
-    /// Puts back every server that is drained, or may be.
-    pub(crate) async fn undrain_all(
+    /// Puts back every server that is in maintenance or drained, or may be.
+    pub(crate) async fn all_come_back(
         &mut self,
         state: &mut State,
         journal: &mut impl Journal,
     ) -> Result<(), Stop> {
-        for server in state.drained.clone() {
-            self.undrain(state, journal, &server).await?;
+        let maintained = state.maintained.keys();
+        let all: BTreeSet<String> = maintained.chain(&state.drained).cloned().collect();
+        for server in all {
+            self.come_back(state, journal, &server).await?;
         }
         Ok(())
     }

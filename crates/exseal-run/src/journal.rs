@@ -9,7 +9,7 @@ use exseal_model::{Plan, PlanError, Thumbprint};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::port::Effect;
+use crate::port::{Effect, Setting};
 
 /// The version of the journal's lines that this program writes.
 pub const JOURNAL_FORMAT: u32 = 1;
@@ -99,6 +99,31 @@ pub enum Entry {
     },
     /// A server is back in the balancer.
     Undrained {
+        /// The server.
+        server: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// A server is about to be put into maintenance: from here on any of these may be set.
+    Maintenance {
+        /// The server, as the plan names it.
+        server: String,
+        /// When.
+        at: Timestamp,
+        /// What is set, in this order, and what it was.
+        settings: Vec<Setting>,
+    },
+    /// A server is not put into maintenance, because nobody can: Exchange's shell opens nowhere.
+    MaintenanceSkipped {
+        /// The server.
+        server: String,
+        /// When.
+        at: Timestamp,
+        /// Why.
+        why: String,
+    },
+    /// What maintenance had set on a server is as it was.
+    MaintenanceOver {
         /// The server.
         server: String,
         /// When.

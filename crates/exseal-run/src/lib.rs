@@ -21,7 +21,7 @@ mod state;
 mod stop;
 
 pub use journal::{Entry, FileJournal, JOURNAL_FORMAT, Journal, JournalError, Outcome, read_journal};
-pub use port::{Effect, Fault, Holder, Host, LockAnswer, LockFor, Organisation, Probe, Seen};
+pub use port::{Effect, Fault, Holder, Host, LockAnswer, LockFor, Organisation, Probe, Seen, Setting, Turn};
 pub use run::{Options, Runner, Told, Verified};
 pub use state::{Made, Phase, State, StepState};
 pub use stop::Stop;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use exseal_engine::Maintenance;
 use exseal_model::plan::{Call, Condition, Proof};
 use exseal_model::{Endpoint, Thumbprint};
 use jiff::Timestamp;
@@ -108,12 +109,78 @@ pub trait Organisation {
     /// [`Fault`]: it could not be read.
     async fn room(&mut self, server: &str) -> Result<u64, Fault>;
 
+    /// What a maintenance would set on a server, in its order: what somebody else set already is not among it. Changes nothing.
+    /// `Err` inside: nothing can be asked, because Exchange's shell opens nowhere, and why.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`]: the shell was asked and said no.
+    async fn settings(
+        &mut self,
+        server: &str,
+        maintenance: &Maintenance,
+    ) -> Result<Result<Vec<Setting>, String>, Fault>;
+
+    /// Sets one thing out of service or back. May be repeated.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`], whose effect says whether something may have been changed.
+    async fn set(&mut self, server: &str, setting: &Setting, turn: Turn) -> Result<(), Fault>;
+
+    /// The databases whose active copy is on a server though a healthy copy is elsewhere, by name.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`]: it could not be read.
+    async fn active_databases(&mut self, server: &str) -> Result<Vec<String>, Fault>;
+
     /// Gives the lock of a server back; one that is not ours stays.
     ///
     /// # Errors
     ///
     /// [`Fault`]: it may still be there until its time is over.
     async fn unlock(&mut self, server: &str, lock: &LockFor<'_>) -> Result<(), Fault>;
+}
+
+/// One thing that maintenance changes on a server, with what it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Setting {
+    /// A server component, which was Active.
+    Component {
+        /// Its name.
+        component: String,
+    },
+    /// `DatabaseCopyAutoActivationPolicy`, which is Blocked meanwhile.
+    ActivationPolicy {
+        /// What it was.
+        was: String,
+    },
+    /// `DatabaseCopyActivationDisabledAndMoveNow`, which was false.
+    MoveDatabases,
+}
+
+impl std::fmt::Display for Setting {
+    /// What it is while a server is in maintenance, in words.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Component { component } => f.write_str(component),
+            Self::ActivationPolicy { was } => {
+                write!(f, "DatabaseCopyAutoActivationPolicy (was {was})")
+            }
+            Self::MoveDatabases => f.write_str("DatabaseCopyActivationDisabledAndMoveNow"),
+        }
+    }
+}
+
+/// Into maintenance, or out of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Out of service.
+    Out,
+    /// As it was.
+    Back,
 }
 
 /// For what a lock is taken.

@@ -14,6 +14,9 @@ use crate::resolve::{self, NotMade};
 use crate::state::{Made, Phase, State, StepState};
 use crate::stop::Stop;
 
+/// How many looks a proof has while its server is in maintenance.
+const SHORTLY: u32 = 5;
+
 /// How a run behaves.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -224,6 +227,7 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
         locked: &mut BTreeSet<String>,
     ) -> Result<(), Stop> {
         self.look_for_room(state).await?;
+        let mut entered: Option<String> = None;
         for step in state.plan.steps.clone() {
             match state.step(step.number) {
                 StepState::Done(_) | StepState::LeftOut => continue,
@@ -234,26 +238,36 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
                 self.write(state, journal, Entry::StepLeftOut { step: number })?;
                 continue;
             }
-            // One server after the other: the lock of the one before is given back before the next is taken.
+            // One server after the other: its clients come back and its lock is given back before the next is taken.
             let server = step.change.server().to_owned();
+            let before = state.at_work.clone().filter(|before| *before != server);
+            if let Some(before) = &before {
+                self.come_back(state, journal, before).await?;
+            }
             if !locked.contains(&server) {
                 self.give_back(state, locked).await;
                 locked.clear();
             }
-            if let Some(before) = state.at_work.clone().filter(|before| *before != server) {
-                self.leave(state, journal, &before, step.number).await?;
+            if let Some(before) = &before {
+                self.leave(state, journal, before, step.number).await?;
             }
             if !(self.told)(state, Told::Next(&step)) {
                 return Err(Stop::Asked { step: step.number });
             }
+            self.lock(state, &server).await?;
+            locked.insert(server.clone());
             if state.at_work.as_ref() != Some(&server) {
                 self.enter(state, journal, &server).await?;
+                // What took its time there is not taken from the step.
+                self.lock(state, &server).await?;
+            } else if entered.as_ref() != Some(&server) && state.maintained.contains_key(&server) {
+                // Broken off and gone on with: what may have been set is set.
+                self.maintain(state, journal, &server).await?;
             }
-            self.lock(state, &server).await?;
-            locked.insert(server);
+            entered = Some(server);
             self.one_step(state, journal, &step).await?;
         }
-        self.undrain_all(state, journal).await
+        self.all_come_back(state, journal).await
     }
 
     async fn one_step(
@@ -372,7 +386,19 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
         let number = step.number;
         self.wait_for_effects(state, step).await?;
         self.put_back(state, journal, step).await?;
-        if let Some((proof, found)) = self.unproven(state, step).await? {
+        let maintained = state.maintained.contains_key(step.change.server());
+        let patience = if maintained {
+            self.options.patience.min(self.options.pause * SHORTLY)
+        } else {
+            self.options.patience
+        };
+        let mut unproven = self.unproven_within(state, step, patience).await?;
+        if unproven.is_some() && maintained {
+            // What maintenance took out of service may be what is not seen, and no waiting shows it: it is over for this server.
+            self.end_maintenance(state, journal, step.change.server()).await?;
+            unproven = self.unproven(state, step).await?;
+        }
+        if let Some((proof, found)) = unproven {
             let taken_back = if already {
                 false
             } else {
@@ -466,6 +492,16 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
         state: &State,
         step: &Step,
     ) -> Result<Option<(Proof, String)>, Stop> {
+        let patience = self.options.patience;
+        self.unproven_within(state, step, patience).await
+    }
+
+    async fn unproven_within(
+        &mut self,
+        state: &State,
+        step: &Step,
+        patience: Duration,
+    ) -> Result<Option<(Proof, String)>, Stop> {
         let mut waited = Duration::ZERO;
         for proof in &step.proofs {
             let proof = resolve::proof(proof, &state.made).map_err(|error| not_made(step.number, error))?;
@@ -476,7 +512,7 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
                     Ok(seen) => seen.found,
                     Err(fault) => fault.what,
                 };
-                if waited >= self.options.patience {
+                if waited >= patience {
                     return Ok(Some((proof, found)));
                 }
                 self.host.wait(self.options.pause).await;
@@ -525,7 +561,7 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
             self.write(state, journal, begun)?;
             self.one_back(state, journal, step).await?;
         }
-        self.undrain_all(state, journal).await
+        self.all_come_back(state, journal).await
     }
 
     /// Takes one step back; `false`: it stays, and the journal says why.

@@ -7,7 +7,7 @@ use exseal_model::{Plan, Thumbprint};
 use jiff::Timestamp;
 
 use crate::journal::{Entry, JournalError, Outcome};
-use crate::port::Effect;
+use crate::port::{Effect, Setting};
 
 /// The certificates that steps made, by their number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,6 +72,8 @@ pub struct State {
     pub made: Made,
     /// Servers that are out of the balancer, or may be, in the order of their names.
     pub drained: BTreeSet<String>,
+    /// What maintenance set on servers, or may have, by their names.
+    pub maintained: BTreeMap<String, Vec<Setting>>,
     /// The server that is being worked on; `None`: none is, or the last one was left.
     pub at_work: Option<String>,
     serials: BTreeMap<u32, String>,
@@ -117,6 +119,7 @@ impl State {
             conduct: ApplyPolicy::default(),
             made: Made::default(),
             drained: BTreeSet::new(),
+            maintained: BTreeMap::new(),
             at_work: None,
             serials: BTreeMap::new(),
             steps: BTreeMap::new(),
@@ -155,7 +158,18 @@ impl State {
 
     pub(crate) fn take(&mut self, entry: &Entry) -> Result<(), JournalError> {
         let (step, state) = match entry {
-            Entry::Begun { .. } | Entry::Resumed { .. } | Entry::PutBack { .. } => return Ok(()),
+            Entry::Begun { .. }
+            | Entry::Resumed { .. }
+            | Entry::PutBack { .. }
+            | Entry::MaintenanceSkipped { .. } => return Ok(()),
+            Entry::Maintenance { server, settings, .. } => {
+                self.maintained.insert(server.clone(), settings.clone());
+                return Ok(());
+            }
+            Entry::MaintenanceOver { server, .. } => {
+                self.maintained.remove(server);
+                return Ok(());
+            }
             Entry::Drained { server, .. } => {
                 self.drained.insert(server.clone());
                 return Ok(());

@@ -149,6 +149,24 @@ pub enum Stop {
         /// Why.
         why: String,
     },
+    /// A server could not be put into maintenance; it was not begun.
+    #[error("{server} was not begun: it could not be put into maintenance: {why}")]
+    Maintenance {
+        /// The server.
+        server: String,
+        /// Why.
+        why: String,
+    },
+    /// What maintenance set on a server could not be set back: it is still set.
+    #[error("{server} is still in maintenance: {setting} could not be set back: {why}")]
+    StillMaintained {
+        /// The server.
+        server: String,
+        /// What.
+        setting: String,
+        /// Why.
+        why: String,
+    },
     /// A server that was done does not show any more what it showed; the next one was not begun.
     #[error("{server} is not well after its steps: expected that {expected}, found {found}")]
     Unwell {

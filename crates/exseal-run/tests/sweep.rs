@@ -14,7 +14,7 @@
 mod support;
 mod world;
 
-use exseal_engine::{ApplyPolicy, Policy, merge};
+use exseal_engine::{ApplyPolicy, Maintenance, Policy, merge};
 use exseal_model::inventory::StoreEntry;
 use exseal_model::plan::Inverse;
 use exseal_model::{Endpoint, Goal, Listing, Observed, Plan, Slot};
@@ -115,6 +115,10 @@ fn care() -> ApplyPolicy {
         pause_seconds: 5,
         drain: vec!["drain".to_owned(), "{server}".to_owned()],
         undrain: vec!["undrain".to_owned(), "{server}".to_owned()],
+        maintenance: Some(Maintenance {
+            components: vec!["HubTransport".to_owned(), "ServerWideOffline".to_owned()],
+            ..Maintenance::default()
+        }),
         ..ApplyPolicy::default()
     }
 }
@@ -364,6 +368,8 @@ fn wherever_it_breaks_resumed_is_planned_and_taken_back_is_before() {
                         world.shared().borrow().drained.is_empty(),
                         "{place}: left drained"
                     );
+                    let out = world.shared().borrow().out.clone();
+                    assert!(out.is_empty(), "{place}: left in maintenance: {out:?}");
                     assert_eq!(world.lost_certificates(), 0, "{place}");
                     // The journal stays one that loads, and no line says more than was read.
                     let (entries, _) = read_journal(&lines.bytes).unwrap();
@@ -393,11 +399,20 @@ fn the_canary_goes_first_and_alone_and_each_server_leaves_the_balancer_meanwhile
     let state = apply_with(&plan, &care(), &mut world, &mut lines).unwrap();
     let shared = world.shared();
     let programs = shared.borrow().programs.clone();
-    let expected = [("drain", EX2), ("undrain", EX2), ("drain", EX1), ("undrain", EX1)];
-    assert_eq!(
-        programs,
-        expected.map(|(what, server)| format!("{what} {server}"))
-    );
+    let settings = [
+        "DatabaseCopyAutoActivationPolicy (was IntrasiteOnly)",
+        "DatabaseCopyActivationDisabledAndMoveNow",
+        "HubTransport",
+        "ServerWideOffline",
+    ];
+    let mut expected = Vec::new();
+    for server in [EX2, EX1] {
+        expected.push(format!("drain {server}"));
+        expected.extend(settings.iter().map(|own| format!("Out {server}: {own}")));
+        expected.extend(settings.iter().rev().map(|own| format!("Back {server}: {own}")));
+        expected.push(format!("undrain {server}"));
+    }
+    assert_eq!(programs, expected);
     assert_eq!(shared.borrow().waited, std::time::Duration::from_secs(60));
     assert!(state.drained.is_empty());
 }
@@ -434,6 +449,127 @@ fn a_drain_that_fails_begins_nothing_and_where_it_cannot_be_put_back_both_reason
         .unwrap();
         assert!(state.drained.is_empty() && world.shared().borrow().drained.is_empty());
     }
+}
+
+/// One server, in maintenance by these components while it is worked on.
+fn in_maintenance(components: &[&str]) -> ApplyPolicy {
+    ApplyPolicy {
+        maintenance: Some(Maintenance {
+            components: components.iter().map(|own| (*own).to_owned()).collect(),
+            ..Maintenance::default()
+        }),
+        ..ApplyPolicy::default()
+    }
+}
+
+#[test]
+fn what_somebody_else_took_out_of_service_stays_out() {
+    let (plan, mut world) = back_end_that_ends();
+    let theirs = format!("{EX1}: ServerWideOffline");
+    world.shared().borrow_mut().theirs.insert(theirs);
+    let mut lines = Lines::new(world.shared());
+    let conduct = in_maintenance(&["HubTransport", "ServerWideOffline"]);
+    apply_with(&plan, &conduct, &mut world, &mut lines).unwrap();
+    let programs = world.shared().borrow().programs.clone();
+    let set = |component: &str| {
+        let key = format!("{EX1}: {component}");
+        programs.iter().filter(|own| own.ends_with(&key)).count()
+    };
+    assert_eq!((set("HubTransport"), set("ServerWideOffline")), (2, 0));
+}
+
+#[test]
+fn maintenance_that_fails_begins_nothing_and_is_set_back_or_said_to_be_left() {
+    let plan = planned(&back_end(), ends);
+    let conduct = in_maintenance(&["HubTransport", "ServerWideOffline"]);
+    let out = format!("Out {EX1}: ServerWideOffline");
+    let back = format!("Back {EX1}: HubTransport");
+    for (refused, expected) in [
+        (
+            vec![&out],
+            "ex1.kiefer.example was not begun: it could not be put into maintenance: it is refused",
+        ),
+        (
+            vec![&out, &back],
+            "ex1.kiefer.example is still in maintenance: HubTransport could not be set back: it is refused; it had not been put into maintenance: it is refused",
+        ),
+    ] {
+        let mut world = World::of(&plan.inventory);
+        let before = world.dump();
+        world.shared().borrow_mut().refused = refused.iter().map(|own| (*own).clone()).collect();
+        let mut lines = Lines::new(world.shared());
+        let stop = apply_with(&plan, &conduct, &mut world, &mut lines).unwrap_err();
+        assert_eq!(stop.to_string(), expected);
+        assert_eq!(
+            (world.dump(), world.calls(), world.locks()),
+            (before.clone(), 0, 0)
+        );
+        let state = reread(&mut lines).unwrap();
+        assert_eq!(state.maintained.contains_key(EX1), refused.len() == 2);
+        // Taken back, it is in service again though nothing else was begun.
+        world.shared().borrow_mut().refused.clear();
+        let state = with(
+            &mut world,
+            |runner, lines| run(runner.roll_back(state, lines)),
+            &mut lines,
+        )
+        .unwrap();
+        assert!(state.maintained.is_empty() && world.shared().borrow().out.is_empty());
+        assert_eq!(world.dump(), before);
+    }
+}
+
+#[test]
+fn databases_that_stay_keep_a_server_from_being_begun() {
+    let (plan, mut world) = back_end_that_ends();
+    world.shared().borrow_mut().active = vec!["DB 1".to_owned(), "DB 2".to_owned()];
+    let mut lines = Lines::new(world.shared());
+    let stop = apply_with(&plan, &in_maintenance(&[]), &mut world, &mut lines).unwrap_err();
+    assert_eq!(
+        stop.to_string(),
+        "ex1.kiefer.example was not begun: it could not be put into maintenance: expected no active database copy within 10 min, found DB 1, DB 2"
+    );
+    let shared = world.shared();
+    assert_eq!(shared.borrow().waited, std::time::Duration::from_secs(600));
+    assert!(shared.borrow().out.is_empty() && world.calls() == 0);
+}
+
+#[test]
+fn a_dead_shell_keeps_nothing_from_being_repaired() {
+    let (plan, mut world) = back_end_that_ends();
+    world.shared().borrow_mut().shell_is_dead = true;
+    let mut lines = Lines::new(world.shared());
+    let conduct = in_maintenance(&["ServerWideOffline"]);
+    apply_with(&plan, &conduct, &mut world, &mut lines).unwrap();
+    let (entries, _) = read_journal(&lines.bytes).unwrap();
+    let skipped =
+        |own: &Entry| matches!(own, Entry::MaintenanceSkipped { why, .. } if why == "the shell is dead");
+    assert!(entries.iter().any(skipped));
+    assert!(world.shared().borrow().programs.is_empty());
+}
+
+#[test]
+fn what_is_not_seen_for_maintenance_is_looked_at_again_without_it() {
+    let (plan, mut world) = back_end_that_ends();
+    let mut lines = Lines::new(world.shared());
+    let conduct = in_maintenance(&["HubTransport", world::BLINDS]);
+    let state = apply_with(&plan, &conduct, &mut world, &mut lines).unwrap();
+    assert_eq!(state.phase, Phase::Ended(exseal_run::Outcome::Applied));
+    let (entries, _) = read_journal(&lines.bytes).unwrap();
+    let over = entries
+        .iter()
+        .position(|own| matches!(own, Entry::MaintenanceOver { .. }));
+    let done = |own: &Entry| matches!(own, Entry::StepDone { .. });
+    let (over, proven) = (over.unwrap(), entries.iter().rposition(done).unwrap());
+    assert!(
+        over < proven,
+        "it ended before the last step, which goes on without it"
+    );
+    assert!(world.shared().borrow().out.is_empty());
+    assert!(
+        !entries.iter().any(|own| matches!(own, Entry::BackBegun { .. })),
+        "nothing was taken back for it"
+    );
 }
 
 #[test]

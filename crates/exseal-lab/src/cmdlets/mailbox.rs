@@ -1,5 +1,7 @@
 //! Mailbox servers, databases and availability groups. Of a database the simulation knows what a fresh installation has:
-//! one on each server, mounted while the server's information store runs.
+//! one on each server, mounted while the server's information store runs; in an availability group every other member has a
+//! passive copy. Which of them is active moves when Set-MailboxServer says so, as documented (Learn, Set-MailboxServer,
+//! DatabaseCopyActivationDisabledAndMoveNow): at once, to the first healthy copy by name; not back by itself.
 
 use super::ad::{self, AdObject};
 use super::error::Problem;
@@ -8,7 +10,7 @@ use super::object::{PsObject, PsValue};
 use super::run::{Run, Stop, find_server};
 use super::select::matches;
 use super::shapes::{AVAILABILITY_GROUP, COPY_STATUS, DATABASE, MAILBOX_SERVER, SC};
-use super::table::{Access, Cmdlet, switch, text};
+use super::table::{Access, Cmdlet, boolean, one_of, switch, text};
 use super::values;
 use crate::organisation::{Role, Version};
 use crate::world::{Server, ServerName, World};
@@ -21,6 +23,22 @@ pub(super) const CMDLETS: &[Cmdlet] = &[
         default_set: "",
         access: Access::View,
         process: get_server,
+    },
+    Cmdlet {
+        name: "Set-MailboxServer",
+        class: "Microsoft.Exchange.Management.SystemConfigurationTasks.SetMailboxServer",
+        parameters: &[
+            text("Identity").at(0).needed().piped(),
+            boolean("DatabaseCopyActivationDisabledAndMoveNow"),
+            one_of(
+                "DatabaseCopyAutoActivationPolicy",
+                "Microsoft.Exchange.Data.Directory.SystemConfiguration.DatabaseCopyAutoActivationPolicyType",
+                POLICIES,
+            ),
+        ],
+        default_set: "",
+        access: Access::Servers,
+        process: set_server,
     },
     Cmdlet {
         name: "Get-MailboxDatabase",
@@ -56,6 +74,9 @@ pub(super) const CMDLETS: &[Cmdlet] = &[
         process: get_groups,
     },
 ];
+
+/// `DatabaseCopyAutoActivationPolicy`, in the order of the numbers.
+const POLICIES: &[&str] = &["Unrestricted", "IntrasiteOnly", "Blocked"];
 
 /// Mailbox servers, in the order of their names.
 fn mailbox_servers(world: &World) -> impl Iterator<Item = &Server> {
@@ -138,12 +159,102 @@ fn get_server(run: &mut Run<'_>) -> Result<(), Stop> {
                     ),
                 ),
                 ("DatabaseAvailabilityGroup", group),
+                (
+                    "DatabaseCopyAutoActivationPolicy",
+                    values::enumeration(
+                        SC,
+                        "DatabaseCopyAutoActivationPolicyType",
+                        server.activation_policy.clone(),
+                        policy_number(&server.activation_policy),
+                    ),
+                ),
+                (
+                    "DatabaseCopyActivationDisabledAndMoveNow",
+                    PsValue::Bool(server.activation_disabled),
+                ),
                 ("AdminDisplayVersion", server_version(server)),
             ],
         );
         run.write(object);
     }
     Ok(())
+}
+
+fn policy_number(policy: &str) -> i32 {
+    let at = POLICIES.iter().position(|own| *own == policy);
+    at.and_then(|at| i32::try_from(at).ok()).unwrap_or_default()
+}
+
+fn set_server(run: &mut Run<'_>) -> Result<(), Stop> {
+    for name in wanted(run, "Identity")? {
+        let shown = name.as_str().to_uppercase();
+        if !run.should_process(
+            false,
+            &format!("Setting Mailbox Server \"{shown}\"."),
+            &format!("Der Postfachserver \"{shown}\" wird festgelegt."),
+        )? {
+            return Ok(());
+        }
+        let disabled = run.boolean("DatabaseCopyActivationDisabledAndMoveNow");
+        let policy = run.text("DatabaseCopyAutoActivationPolicy").map(str::to_owned);
+        let Some(server) = run.world.servers.get_mut(&name) else {
+            continue;
+        };
+        if let Some(policy) = policy {
+            server.activation_policy = policy;
+        }
+        if let Some(disabled) = disabled {
+            server.activation_disabled = disabled;
+            if disabled {
+                move_databases(run.world, &name);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The servers that have a copy of a server's database: itself, and the other members of its group.
+fn copies(world: &World, home: &Server) -> Vec<ServerName> {
+    let member = |own: &&Server| {
+        own.name == home.name
+            || home.dag.as_deref().is_some_and(|dag| {
+                own.dag
+                    .as_deref()
+                    .is_some_and(|other| other.eq_ignore_ascii_case(dag))
+            })
+    };
+    mailbox_servers(world)
+        .filter(member)
+        .map(|own| own.name.clone())
+        .collect()
+}
+
+/// The server on which a server's database is active.
+fn active_on(home: &Server) -> &ServerName {
+    home.database_at.as_ref().unwrap_or(&home.name)
+}
+
+/// Whether a passive copy on a server is healthy and may become the active one there.
+fn takes_over(server: &Server) -> bool {
+    mounted(server) && server.runs("MSExchangeRepl") && !server.activation_disabled
+}
+
+/// Moves every database that is active on a server to another copy; one that has none stays.
+fn move_databases(world: &mut World, from: &ServerName) {
+    let moves: Vec<(ServerName, ServerName)> = mailbox_servers(world)
+        .filter(|home| active_on(home) == from)
+        .filter_map(|home| {
+            let to = copies(world, home)
+                .into_iter()
+                .find(|name| name != from && world.servers.get(name).is_some_and(takes_over))?;
+            Some((home.name.clone(), to))
+        })
+        .collect();
+    for (home, to) in moves {
+        if let Some(server) = world.servers.get_mut(&home) {
+            server.database_at = (to != home).then_some(to);
+        }
+    }
 }
 
 /// The database of a server, by the name setup gives: ten digits.
@@ -228,10 +339,16 @@ fn get_database(run: &mut Run<'_>) -> Result<(), Stop> {
                 ("AdminDisplayVersion", server_version(server)),
                 ("EdbFilePath", PsValue::text(file)),
                 ("MasterServerOrAvailabilityGroup", master),
-                ("Server", values::server_id(run.world, &name)),
-                ("ServerName", PsValue::text(server.name.as_str().to_uppercase())),
-                ("Servers", values::server_ids(run, std::slice::from_ref(&name))),
-                ("Mounted", state(mounted(server))),
+                ("Server", values::server_id(run.world, active_on(server))),
+                (
+                    "ServerName",
+                    PsValue::text(active_on(server).as_str().to_uppercase()),
+                ),
+                ("Servers", values::server_ids(run, &copies(run.world, server))),
+                (
+                    "Mounted",
+                    state(run.world.servers.get(active_on(server)).is_some_and(mounted)),
+                ),
                 (
                     "ReplicationType",
                     values::enumeration(
@@ -248,15 +365,63 @@ fn get_database(run: &mut Run<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-fn get_copies(run: &mut Run<'_>) -> Result<(), Stop> {
-    for name in of_databases(run)? {
-        let Some(server) = run.world.servers.get(&name) else {
+/// The copies that are meant: the database of a server, and the server with the copy.
+fn of_copies(run: &mut Run<'_>) -> Result<Vec<(ServerName, ServerName)>, Stop> {
+    let at = if run.given("Server") {
+        Some(wanted(run, "Server")?)
+    } else {
+        run.text("Identity")
+            .and_then(|identity| identity.split_once('\\'))
+            .map(|(_, server)| server.to_owned())
+            .map(|server| find_server(run.world, &server).into_iter().collect())
+    };
+    let homes: Vec<ServerName> = match run.text("Identity").map(str::to_owned) {
+        Some(identity) => {
+            let database = identity
+                .split_once('\\')
+                .map_or(identity.as_str(), |(database, _)| database);
+            let found: Vec<ServerName> = mailbox_servers(run.world)
+                .filter(|own| database_object(run, own).is(run.world, database))
+                .map(|own| own.name.clone())
+                .collect();
+            if found.is_empty() && !identity.contains('*') {
+                let problem = Problem::not_found(&identity, &run.controller());
+                run.fail(&problem)?;
+            }
+            found
+        }
+        None => mailbox_servers(run.world).map(|own| own.name.clone()).collect(),
+    };
+    let mut all = Vec::new();
+    for home in homes {
+        let Some(server) = run.world.servers.get(&home) else {
             continue;
         };
-        let database = database(run.world, server);
+        for copy in copies(run.world, server) {
+            if at.as_ref().is_none_or(|at: &Vec<ServerName>| at.contains(&copy)) {
+                all.push((home.clone(), copy));
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn get_copies(run: &mut Run<'_>) -> Result<(), Stop> {
+    for (home, copy) in of_copies(run)? {
+        let (Some(home), Some(server)) = (run.world.servers.get(&home), run.world.servers.get(&copy)) else {
+            continue;
+        };
+        let database = database(run.world, home);
         let upper = server.name.as_str().to_uppercase();
+        let active = *active_on(home) == server.name;
         let (status, number) = if !server.reachable {
             ("ServiceDown", 9)
+        } else if !active {
+            if mounted(server) && server.runs("MSExchangeRepl") {
+                ("Healthy", 5)
+            } else {
+                ("ServiceDown", 9)
+            }
         } else if server.runs("MSExchangeIS") {
             ("Mounted", 11)
         } else {
@@ -280,8 +445,11 @@ fn get_copies(run: &mut Run<'_>) -> Result<(), Stop> {
                     ),
                 ),
                 ("MailboxServer", PsValue::text(&upper)),
-                ("ActiveDatabaseCopy", PsValue::text(&upper)),
-                ("ActiveCopy", PsValue::Bool(mounted(server))),
+                (
+                    "ActiveDatabaseCopy",
+                    PsValue::text(active_on(home).as_str().to_uppercase()),
+                ),
+                ("ActiveCopy", PsValue::Bool(active && mounted(server))),
             ],
         );
         run.write(object);

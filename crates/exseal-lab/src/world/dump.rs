@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::directory::{Key, Object};
-use super::{Server, Stored, World};
+use super::{Server, ServerName, Stored, World};
 use crate::organisation::StartMode;
 
 impl World {
@@ -110,6 +110,9 @@ impl World {
             "version": server.version,
             "language": server.language,
             "dag": server.dag,
+            "activationPolicy": server.activation_policy,
+            "activationDisabled": server.activation_disabled,
+            "databaseAt": server.database_at.as_ref().map(ServerName::as_str),
             "domainController": server.domain_controller,
             "trustedSubsystemIsAdministrator": server.trusted_subsystem,
             "tasks": server.tasks,

@@ -266,6 +266,12 @@ pub struct Server {
     pub utc_offset_minutes: i32,
     /// Database availability group.
     pub dag: Option<String>,
+    /// `DatabaseCopyAutoActivationPolicy`.
+    pub activation_policy: String,
+    /// `DatabaseCopyActivationDisabledAndMoveNow`.
+    pub activation_disabled: bool,
+    /// Where the database of this server is active, when it is not here.
+    pub database_at: Option<ServerName>,
     /// When setup ran.
     pub installed: Timestamp,
     /// Stores.

@@ -148,6 +148,42 @@ fn a_component_is_active_again_when_every_requester_says_so() {
 }
 
 #[test]
+fn databases_move_to_another_member_of_the_group_and_not_back_by_themselves() {
+    let mut world = world(
+        "dag = \"DAG1\"\n[[server]]\nname = \"EX1\"\n[[server]]\nname = \"EX2\"\n[[server]]\nname = \"EX3\"\ndag = \"DAG2\"\n",
+    );
+    let on = |world: &mut World, server: &str| {
+        let get = Command::new("Get-MailboxDatabaseCopyStatus").with("Server", server);
+        let mut states = all(&done(world, get), "Status");
+        states.sort();
+        states
+    };
+    assert_eq!(on(&mut world, "EX1"), ["Healthy", "Mounted"]);
+    assert_eq!(on(&mut world, "EX3"), ["Mounted"], "alone in its group");
+
+    let turn = |server: &str, value: bool| {
+        set("MailboxServer", server).with("DatabaseCopyActivationDisabledAndMoveNow", value)
+    };
+    done(&mut world, turn("EX1", true));
+    assert_eq!(on(&mut world, "EX1"), ["Healthy", "Healthy"]);
+    assert_eq!(on(&mut world, "EX2"), ["Mounted", "Mounted"]);
+    done(&mut world, turn("EX3", true));
+    assert_eq!(on(&mut world, "EX3"), ["Mounted"], "nowhere to go");
+    // No healthy copy may be activated on the first: everything stays on the second.
+    done(&mut world, turn("EX2", true));
+    assert_eq!(on(&mut world, "EX2"), ["Mounted", "Mounted"]);
+    done(&mut world, turn("EX1", false));
+    assert_eq!(on(&mut world, "EX1"), ["Healthy", "Healthy"]);
+
+    let policy = "DatabaseCopyAutoActivationPolicy";
+    done(&mut world, set("MailboxServer", "EX1").with(policy, "Blocked"));
+    let get = Command::new("Get-MailboxServer").with("Identity", "EX1");
+    assert_eq!(one(&mut world, get, policy), "Blocked");
+    let nobody = run(&mut world, turn("EX9", true));
+    assert_eq!(reason(&nobody), "ManagementObjectNotFoundException");
+}
+
+#[test]
 fn a_service_that_is_down_is_named_by_the_roles_that_need_it() {
     let mut world = world(
         "[[server]]\nname = \"EX1\"\nversion = \"2019\"\nservices = { MSExchangeTransport = { running = false } }\n",

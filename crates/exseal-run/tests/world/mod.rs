@@ -6,11 +6,13 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 use std::time::Duration;
 
+use exseal_engine::Maintenance;
 use exseal_model::inventory::{Store, WindowsService};
 use exseal_model::plan::{Answer, Argument, Call, Condition, Proof, StartType, Which};
 use exseal_model::{Endpoint, Inventory, Listing, Observed, Slot, Thumbprint};
 use exseal_run::{
-    Effect, Entry, Fault, Holder, Host, Journal, JournalError, LockAnswer, LockFor, Organisation, Probe, Seen,
+    Effect, Entry, Fault, Holder, Host, Journal, JournalError, LockAnswer, LockFor, Organisation, Probe,
+    Seen, Setting, Turn,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -59,6 +61,14 @@ pub(crate) struct Points {
     pub(crate) refused: BTreeSet<String>,
     /// Programs that were run, in their order.
     pub(crate) programs: Vec<String>,
+    /// What maintenance set, by server: the settings that are out.
+    pub(crate) out: BTreeSet<String>,
+    /// Settings that somebody else set before.
+    pub(crate) theirs: BTreeSet<String>,
+    /// Databases that stay active on a server.
+    pub(crate) active: Vec<String>,
+    /// Exchange's shell opens nowhere.
+    pub(crate) shell_is_dead: bool,
     disturbed: Option<(usize, Disturbance)>,
     dead: bool,
 }
@@ -498,6 +508,58 @@ impl Organisation for World {
         through(&shared, || Ok(self.free.get(server).copied().unwrap_or(u64::MAX)))
     }
 
+    async fn settings(
+        &mut self,
+        server: &str,
+        maintenance: &Maintenance,
+    ) -> Result<Result<Vec<Setting>, String>, Fault> {
+        let shared = self.shared();
+        through(&shared, || {
+            if shared.borrow().shell_is_dead {
+                return Ok(Err("the shell is dead".to_owned()));
+            }
+            let mut all = Vec::new();
+            if maintenance.dag {
+                all.push(Setting::ActivationPolicy {
+                    was: "IntrasiteOnly".to_owned(),
+                });
+                all.push(Setting::MoveDatabases);
+            }
+            let components = maintenance.components.iter().cloned();
+            all.extend(components.map(|component| Setting::Component { component }));
+            let points = shared.borrow();
+            all.retain(|own| {
+                let key = format!("{server}: {own}");
+                !points.theirs.contains(&key) && !points.out.contains(&key)
+            });
+            Ok(Ok(all))
+        })
+    }
+
+    async fn set(&mut self, server: &str, setting: &Setting, turn: Turn) -> Result<(), Fault> {
+        let shared = self.shared();
+        let key = format!("{server}: {setting}");
+        let what = format!("{turn:?} {key}");
+        if shared.borrow().refused.contains(&what) {
+            return Err(fault(Effect::None, "it is refused"));
+        }
+        through(&shared, || {
+            let mut points = shared.borrow_mut();
+            assert!(!points.theirs.contains(&key), "{what}");
+            points.programs.push(what.clone());
+            match turn {
+                Turn::Out => points.out.insert(key.clone()),
+                Turn::Back => points.out.remove(&key),
+            };
+            Ok(())
+        })
+    }
+
+    async fn active_databases(&mut self, _: &str) -> Result<Vec<String>, Fault> {
+        let shared = self.shared();
+        through(&shared, || Ok(shared.borrow().active.clone()))
+    }
+
     async fn unlock(&mut self, server: &str, lock: &LockFor<'_>) -> Result<(), Fault> {
         let shared = self.shared();
         let given = through(&shared, || {
@@ -511,12 +573,16 @@ impl Organisation for World {
     }
 }
 
-/// What a client sees: everything, but for slots that are named.
+/// What a client sees: everything, but for slots that are named, and for what is shown only out of maintenance.
 pub(crate) struct Eye(pub(crate) Shared, pub(crate) Option<Slot>);
+
+/// A component without which clients are shown nothing.
+pub(crate) const BLINDS: &str = "FrontendTransport";
 
 impl Probe for Eye {
     async fn look(&mut self, proof: &Proof) -> Result<Seen, Fault> {
-        let hidden = matches!(proof, Proof::Presents { slot, .. } if Some(slot) == self.1.as_ref());
+        let blind = self.0.borrow().out.iter().any(|own| own.ends_with(BLINDS));
+        let hidden = blind || matches!(proof, Proof::Presents { slot, .. } if Some(slot) == self.1.as_ref());
         through(&self.0, || {
             Ok(Seen {
                 holds: !hidden,

@@ -444,8 +444,12 @@ pub(super) fn carry_out(
         Err(stop) => {
             let shown = place.display();
             let before = match &stop {
-                Stop::Undrain { .. } | Stop::Unwell { .. } | Stop::Drain { .. } => {
-                    "look at that server first; "
+                Stop::Undrain { .. }
+                | Stop::Unwell { .. }
+                | Stop::Drain { .. }
+                | Stop::StillMaintained { .. } => "look at that server first; ",
+                Stop::Maintenance { .. } => {
+                    "without `maintenance` in the policy's [apply] nobody asks for it; "
                 }
                 Stop::NoRoom { .. } | Stop::CannotReadRoom { .. } => {
                     "the policy's `free-disk-mib` says how much it has to be, 0 does not ask; "
@@ -459,11 +463,24 @@ pub(super) fn carry_out(
                 let hint = format!("{before}nothing was begun, and --journal names another folder");
                 return Err(CommandError::fixable(stop.to_string()).hint(hint));
             }
+            let out: String = left_out(place)
+                .into_iter()
+                .map(|words| format!("{words}; "))
+                .collect();
             Err(CommandError::fixable(stop.to_string()).hint(format!(
-                "{before}the journal is {shown}: `exseal apply --resume {shown}` goes on, `exseal rollback {shown}` takes it back, `exseal journal show {shown}` tells how it stands"
+                "{out}{before}the journal is {shown}: `exseal apply --resume {shown}` goes on, `exseal rollback {shown}` takes it back, `exseal journal show {shown}` tells how it stands"
             )))
         }
     }
+}
+
+/// What a run that stopped left out of service, as its journal says; nothing where it cannot be read.
+fn left_out(place: &Path) -> Vec<String> {
+    let state = std::fs::read(place)
+        .ok()
+        .and_then(|bytes| read_journal(&bytes).ok())
+        .and_then(|(entries, _)| State::of(&entries).ok());
+    state.map_or_else(Vec::new, |state| crate::view::run::out_of_service(&state))
 }
 
 /// What to type next.

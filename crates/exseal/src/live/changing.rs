@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use exseal_engine::Maintenance;
 use exseal_engine::plan::{Holds, carries, holds};
 use exseal_exchange::Secret;
 use exseal_exchange::change::{self, CallError, Hand};
@@ -18,7 +19,7 @@ use exseal_model::plan::{Answer, Argument, Call, Condition, Proof, Way, Which};
 use exseal_model::{Endpoint, Inventory, Slot, Thumbprint};
 use exseal_probe::{Outcome, Protocol, Sighting, Target};
 use exseal_psrp::message::{ChoicePrompt, Command, Pipeline};
-use exseal_run::{Effect, Fault, Holder, LockAnswer, LockFor, Organisation, Probe, Seen};
+use exseal_run::{Effect, Fault, Holder, LockAnswer, LockFor, Organisation, Probe, Seen, Setting, Turn};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -27,18 +28,18 @@ use super::host::Host as Place;
 use super::{Looking, backup};
 
 /// How long one reading or one call of a cmdlet may take, where nobody says otherwise.
-const PATIENCE: Duration = Duration::from_secs(180);
+pub(super) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A real organisation that may be changed.
 pub(crate) struct Changing {
-    looking: Arc<Looking>,
+    pub(super) looking: Arc<Looking>,
     hands: BTreeMap<String, Hand>,
     visits: BTreeMap<(String, bool), Visit>,
     /// The password of backups, where the plan has some.
     backups: Option<Secret>,
 }
 
-fn harmless(what: impl Into<String>) -> Fault {
+pub(super) fn harmless(what: impl Into<String>) -> Fault {
     Fault {
         effect: Effect::None,
         what: what.into(),
@@ -185,26 +186,25 @@ impl Changing {
         answer.map_err(|error| CallFault::Verb(Box::new(error)))
     }
 
+    /// Opens Exchange's shell of a server, for commands that may ask.
+    pub(super) async fn shell(&self, server: &str) -> Result<Session, String> {
+        let endpoint = self.looking.visitor.endpoint(Door::Exchange, server);
+        let patience = self.looking.command_time(PATIENCE);
+        match tokio::time::timeout(patience, Session::open_answering(endpoint)).await {
+            Ok(Ok(session)) => Ok(session),
+            Ok(Err(error)) => Err(format!("{server}: {}", in_words(&error))),
+            Err(_) => Err(format!("{server}: the shell did not open in time")),
+        }
+    }
+
     /// Runs one of Exchange's cmdlets that changes something, in a session of its own whose questions are answered as the
     /// plan says.
     async fn cmdlet(&mut self, call: &Call) -> Result<(), Fault> {
-        let endpoint = self.looking.visitor.endpoint(Door::Exchange, &call.server);
-        let patience = self.looking.command_time(PATIENCE);
-        let opened = tokio::time::timeout(patience, Session::open_answering(endpoint)).await;
-        let mut session = match opened {
-            Ok(Ok(session)) => session,
-            Ok(Err(error)) => return Err(harmless(format!("{}: {}", call.server, in_words(&error)))),
-            Err(_) => {
-                return Err(harmless(format!(
-                    "{}: the shell did not open in time",
-                    call.server
-                )));
-            }
-        };
+        let mut session = self.shell(&call.server).await.map_err(harmless)?;
         let answers = call.answers.clone();
         let allowed = Allowed {
             answers: Some(Arc::new(move |prompt: &ChoicePrompt| answer(&answers, prompt))),
-            time: Some(patience),
+            time: Some(self.looking.command_time(PATIENCE)),
             cancel: self.looking.bounds.stop.clone(),
         };
         let mut command = command(call)?;
@@ -566,6 +566,22 @@ impl Organisation for Changing {
                 .copied()
         })
         .ok_or_else(|| harmless(format!("{server}: expected a volume C:, found none")))
+    }
+
+    async fn settings(
+        &mut self,
+        server: &str,
+        maintenance: &Maintenance,
+    ) -> Result<Result<Vec<Setting>, String>, Fault> {
+        self.maintenance_settings(server, maintenance).await
+    }
+
+    async fn set(&mut self, server: &str, setting: &Setting, turn: Turn) -> Result<(), Fault> {
+        self.maintenance_set(server, setting, turn).await
+    }
+
+    async fn active_databases(&mut self, server: &str) -> Result<Vec<String>, Fault> {
+        self.movable_databases(server).await
     }
 
     async fn unlock(&mut self, server: &str, lock: &LockFor<'_>) -> Result<(), Fault> {

@@ -8,6 +8,7 @@ mod backup;
 mod changing;
 mod host;
 mod machine;
+mod maintenance;
 mod program;
 mod visits;
 mod wire;

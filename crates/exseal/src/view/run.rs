@@ -46,6 +46,29 @@ pub(crate) fn line(entry: &Entry, context: &Context) -> Option<String> {
         Entry::Undrained { server, at: time } => {
             format!("{} {server}: back in the balancer", at(*time))
         }
+        Entry::Maintenance {
+            server,
+            at: time,
+            settings,
+        } => {
+            let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
+            format!(
+                "{} {server}: into maintenance: {}",
+                at(*time),
+                settings.join(", ")
+            )
+        }
+        Entry::MaintenanceSkipped {
+            server,
+            at: time,
+            why,
+        } => format!(
+            "{} {server}: not put into maintenance, for nobody can: Exchange's shell opens nowhere ({why})",
+            at(*time)
+        ),
+        Entry::MaintenanceOver { server, at: time } => {
+            format!("{} {server}: out of maintenance", at(*time))
+        }
         Entry::ServerLeft { server, at: time } => {
             format!(
                 "{} {server}: done, and clients still see what they should",
@@ -93,10 +116,21 @@ pub(crate) fn journal_text(state: &State, entries: &[Entry], context: &Context) 
         )
     );
     out.push_str(&steps(state, context));
-    for server in &state.drained {
-        let _ = writeln!(out, "{server} is out of the balancer, or may be");
+    for words in out_of_service(state) {
+        let _ = writeln!(out, "{words}");
     }
     out
+}
+
+/// The servers that are out of service for the run's sake, or may be, each in words.
+pub(crate) fn out_of_service(state: &State) -> Vec<String> {
+    let maintained = state.maintained.iter().map(|(server, settings)| {
+        let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
+        format!("{server} is in maintenance, or may be: {}", settings.join(", "))
+    });
+    let drained = state.drained.iter();
+    let drained = drained.map(|server| format!("{server} is out of the balancer, or may be"));
+    maintained.chain(drained).collect()
 }
 
 fn steps(state: &State, context: &Context) -> String {

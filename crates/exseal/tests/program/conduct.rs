@@ -220,3 +220,142 @@ fn apply_policy_only(folder: &Path, policy: &str) -> Output {
         &[],
     )
 }
+
+/// Two members of an availability group; the back end of the first ends soon.
+const GROUP: &str = "\
+domain = \"contoso.lab\"
+namespace = \"mail.contoso.com\"
+public = \"public\"
+dag = \"DAG1\"
+
+[[certificate]]
+id = \"public\"
+names = [\"mail.contoso.com\"]
+
+[[server]]
+name = \"EX1\"
+exchange_days_left = 20
+
+[[server]]
+name = \"EX2\"
+";
+
+/// What maintenance moves at the lab, of a server.
+fn service(folder: &Path, server: &str) -> Value {
+    let dump = reply(folder, &["dump"]);
+    let own = &dump["servers"][server];
+    serde_json::json!([
+        own["components"],
+        own["activationPolicy"],
+        own["activationDisabled"]
+    ])
+}
+
+fn entries(folder: &Path) -> Vec<Value> {
+    let lines = std::fs::read_to_string(journal(folder)).unwrap();
+    lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn at(entries: &[Value], kind: &str) -> Option<usize> {
+    entries.iter().position(|own| own["entry"] == kind)
+}
+
+#[test]
+fn a_member_of_a_group_is_in_maintenance_meanwhile_and_what_others_set_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("group.toml"), GROUP).unwrap();
+    let _running = start(folder, &["group.toml", "--now", NOW]);
+    let plan = [
+        "plan",
+        "back-end",
+        "renew",
+        "--live",
+        "--now",
+        NOW,
+        "-o",
+        "plan.json",
+    ];
+    let planned = typed(folder, &plan, &[]);
+    assert!(planned.status.success(), "{}", said(&planned));
+    let before = service(folder, "EX1");
+    assert_eq!(before, serde_json::json!([{}, "Unrestricted", false]));
+    let policy =
+        "[apply]\nmaintenance = { components = [\"HubTransport\", \"OwaProxy\", \"ServerWideOffline\"] }\n";
+
+    // What fails half-way is set back, and nothing was begun.
+    let broken = acted(
+        folder,
+        &[
+            "fault",
+            "throws",
+            "--step",
+            "Set-ServerComponentState",
+            "--times",
+            "2",
+        ],
+    );
+    assert!(broken.status.success(), "{}", said(&broken));
+    let refused = apply(folder, policy);
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    let text = words(&refused);
+    assert!(
+        text.contains("EX1.contoso.lab was not begun: it could not be put into maintenance"),
+        "{text}"
+    );
+    assert!(text.contains("without `maintenance` in the policy"), "{text}");
+    let healed = acted(folder, &["heal"]);
+    assert!(healed.status.success(), "{}", said(&healed));
+    assert_eq!(service(folder, "EX1"), before);
+
+    let unknown = apply(
+        folder,
+        "[apply]\nmaintenance = { components = [\"ServerWide\"] }\n",
+    );
+    let text = words(&unknown);
+    assert!(
+        text.contains("expected the component ServerWide on EX1, found none of that name"),
+        "{text}"
+    );
+    assert_eq!(service(folder, "EX1"), before);
+
+    // Somebody takes a component out for a reason of their own, right before it is read.
+    let other = "second-operator=Set-ServerComponentState -Identity EX1 -Component OwaProxy -State Inactive -Requester Functional";
+    let somebody = acted(folder, &["fault", other, "--step", "Get-ServerComponentState"]);
+    assert!(somebody.status.success(), "{}", said(&somebody));
+    let applied = apply(folder, policy);
+    assert!(applied.status.success(), "{}", said(&applied));
+    let all = entries(folder);
+    let set = &all[at(&all, "maintenance").unwrap()]["settings"];
+    assert_eq!(
+        *set,
+        serde_json::json!([
+            { "what": "activation-policy", "was": "Unrestricted" },
+            { "what": "move-databases" },
+            { "what": "component", "component": "HubTransport" },
+            { "what": "component", "component": "ServerWideOffline" },
+        ])
+    );
+    let order =
+        ["begun", "maintenance", "step-begun", "maintenance-over", "ended"].map(|kind| at(&all, kind));
+    assert!(
+        order.iter().all(Option::is_some) && order.is_sorted(),
+        "{order:?}"
+    );
+    assert_eq!(
+        service(folder, "EX1"),
+        serde_json::json!([{ "OwaProxy": "Inactive" }, "Unrestricted", false])
+    );
+    let dump = reply(folder, &["dump"]);
+    let moved = &dump["servers"]["EX1"];
+    assert_eq!(moved["databaseAt"], "EX2", "its database is on the other member");
+    assert_eq!(
+        moved["componentRequests"]["HubTransport"]["Maintenance"],
+        "Active"
+    );
+    let shown = typed(folder, &["verify", &journal(folder)], &[]);
+    assert!(shown.status.success(), "{}", said(&shown));
+}

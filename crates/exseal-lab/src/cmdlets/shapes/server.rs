@@ -117,11 +117,8 @@ pub(crate) const MAILBOX_SERVER: Shape = Shape {
         ("IsPhoneticSupportEnabled", Bool(false)),
         ("Locale", List("", "System.Globalization.CultureInfo", MSCORLIB)),
         ("DatabaseAvailabilityGroup", Own),
-        (
-            "DatabaseCopyAutoActivationPolicy",
-            Enum(SC, "DatabaseCopyAutoActivationPolicyType", "Unrestricted", 0),
-        ),
-        ("DatabaseCopyActivationDisabledAndMoveNow", Bool(false)),
+        ("DatabaseCopyAutoActivationPolicy", Own),
+        ("DatabaseCopyActivationDisabledAndMoveNow", Own),
         ("FaultZone", Text("FaultZone1")),
         ("AutoDagServerConfigured", Bool(false)),
         ("TransportSyncDispatchEnabled", Bool(false)),

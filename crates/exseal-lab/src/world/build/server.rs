@@ -64,6 +64,9 @@ impl Builder<'_> {
             utc_offset_minutes: recipe
                 .utc_offset_minutes
                 .unwrap_or(self.organisation.utc_offset_minutes),
+            activation_policy: "Unrestricted".to_owned(),
+            activation_disabled: false,
+            database_at: None,
             dag: recipe
                 .dag
                 .clone()
