@@ -36,13 +36,22 @@ def planned(lab, goals, path):
     return json.loads(made.stdout) if made.returncode == 0 else None
 
 
+def treated(lab, story):
+    """How apply is told to treat servers, where the story says so."""
+    if "policy" not in story:
+        return ()
+    path = lab.folder / "policy.toml"
+    path.write_text(story["policy"])
+    return ("--policy", str(path))
+
+
 def state(lab):
     """What a run may change, without clocks, logs and what only names the moment."""
     dump = lab.do("dump")
     dump = dump.get("state", dump)
     kept = {}
     for name, server in dump["servers"].items():
-        kept[name] = {what: server[what] for what in ("httpSys", "stores", "services", "webSites", "components")}
+        kept[name] = {what: server[what] for what in ("httpSys", "stores", "services", "webSites", "components", "activationPolicy", "activationDisabled")}
     # Enabling for SMTP writes the certificate beside the server, for direct trust (facts/exchange.md 2.1); no cmdlet takes it away.
     kept["directory"] = {
         site["name"]: {key: value for key, value in site["directory"].items() if not key.startswith("direct-trust/")} for site in dump["sites"]

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lab_live"))
 sys.dont_write_bytecode = True
 import manners  # noqa: E402
 from clients import LOOPBACK, Watcher, leaf, places, signature  # noqa: E402
-from common import POINTS, counts, differs, exseal, flat, planned, run, state  # noqa: E402
+from common import POINTS, counts, differs, exseal, flat, planned, run, state, treated  # noqa: E402
 from running import NOW, Story, failures, hold  # noqa: E402
 from sweep import swept  # noqa: E402
 
@@ -116,7 +116,7 @@ def carried_out(lab, story, goals, path, plan, before):
     shown = {place: leaf(place[1], place[3]) for place in judged}
     watcher = Watcher(watched)
     watcher.start()
-    applied = exseal(lab, "apply", str(path), "--yes")
+    applied = exseal(lab, "apply", str(path), "--yes", *treated(lab, story))
     journal = next(lab.folder.glob("*.journal"), None)
     tries = 0
     while applied.returncode != 0 and journal and tries < 3:
@@ -126,6 +126,8 @@ def carried_out(lab, story, goals, path, plan, before):
         tries += 1
     wrong = watcher.end(plan)
     hold(not wrong, f"{name}: handshakes failed outside of what was announced: {wrong}")
+    if story.get("policy"):
+        hold('"maintenance-over"' in journal.read_text(), f"{name}: nothing was in maintenance")
     if story.get("faults"):
         hold('"step-failed"' in journal.read_text(), f"{name}: no fault was met")
     hold(applied.returncode == 0, f"{name}: apply ended with {applied.returncode}: {applied.stderr[-700:]}")

@@ -13,7 +13,7 @@ import subprocess
 import time
 import zlib
 
-from common import count, differs, exseal, flat, like, locks, planned, state
+from common import count, differs, exseal, flat, like, locks, planned, state, treated
 from running import Story, hold
 
 # A request is lost, its reply is lost, an error, no answer.
@@ -47,7 +47,7 @@ class Run:
         return self.lab.folder / name / f"exseal-{self.plan['id']}.journal"
 
     def apply(self, name, *more, before=()):
-        return exseal(self.lab, "apply", str(self.path), "--yes", "--also-irreversible", "--journal", str(self.lab.folder / name), *more, before=before)
+        return exseal(self.lab, "apply", str(self.path), "--yes", "--also-irreversible", "--journal", str(self.lab.folder / name), *treated(self.lab, self.story), *more, before=before)
 
     def commands(self):
         """How many commands came to the lab until now that a fault could have met."""
