@@ -1,12 +1,33 @@
 """Bad manners of the world, each of which ends safely: an exit code, a clear word, the state as it was or whole, and what to type next."""
 
+import re
 import shutil
 from contextlib import contextmanager
 
 from common import differs, exseal, flat, like, locks, planned, state
-from running import Story, hold
+from running import NOW, Story, hold
+from sweep import Run, gone_on
 
 RENEW = ["back-end renew"]
+KINDS = ("answers-null", "answers-empty", "answers-two")
+UNDONE = tuple(f"{kind}=undone" for kind in KINDS)
+# What is answered wrongly, how, and the words that stop the run; without words nothing hangs on that answer, and the run is whole.
+WRONG = {
+    "New-ExsealCertificate": {
+        **dict.fromkeys((*KINDS, *UNDONE)),
+        "answers-empty=undone": "expected that the certificate of step 1 is in My with its key, found no certificate of that serial number",
+        "makes-no-key": "is in My with its key, found it is there without its key",
+    },
+    "Set-ExsealHttpSysCertificate": {**dict.fromkeys((*KINDS, *UNDONE)), "answers-empty=undone": "the call gave no error, but expected that *:444 carries"},
+    "Enable-ExchangeCertificate": dict.fromkeys(KINDS),
+    "Get-ExchangeCertificate": dict.fromkeys(KINDS),
+    "Get-ExsealStore": {**dict.fromkeys(KINDS), "answers-null": "the store of EX1.contoso.lab was not read whole"},
+    "Get-ExsealHttpSys": {
+        "answers-null": "http.sys was not read whole",
+        "answers-empty": "the entry of http.sys could not be read",
+        "answers-two": "http.sys showed the entry twice, with two certificates",
+    },
+}
 
 
 @contextmanager
@@ -123,5 +144,56 @@ def the_key_is_lost_behind_the_plan(program, folder):
         taken_back("key lost", lab, journal, was)
 
 
+def an_answer_is_wrong(program, folder):
+    """Nothing, empty thumbprints, or two of them from the commands of a run, whether they acted or not, and a certificate that appears
+    without its key: the run is whole or stops with a word, goes on, and is taken back whole."""
+    story = {"name": "wrong answer", "story": "back-end-expires"}
+    own = Run(program, folder / "manners" / "answers", story, lambda _: RENEW)
+    try:
+        straight = own.apply("straight")
+        hold(straight.returncode == 0, f"wrong answers: apply ended with {straight.returncode}: {flat(straight.stderr)[-500:]}")
+        own.target = own.now()
+        exseal(own.lab, "rollback", str(own.journal("straight")), "--yes")
+        own.back = own.now()
+        for command, fault, words in ((command, *one) for command, faults in WRONG.items() for one in faults.items()):
+            own.fresh()
+            place, name = f"{command} {fault}", re.sub(r"\W+", "-", f"{command}-{fault}")
+            own.lab.do("fault", fault, "--step", command)
+            done = own.apply(name)
+            hold(not own.lab.do("faults")["waiting"], f"{place}: {command} did not come")
+            own.lab.do("heal")
+            if words is None:
+                hold(done.returncode == 0, f"{place}: apply ended with {done.returncode}: {flat(done.stderr)[:600]}")
+            else:
+                stopped(place, done, words, "--resume")
+            if fault == "makes-no-key":
+                # Nothing goes on with such a certificate: the run says the same again, and is taken back.
+                stopped(place, exseal(own.lab, "apply", "--resume", str(own.journal(name)), "--yes"), words)
+                taken_back(place, own.lab, own.journal(name), own.was)
+            else:
+                gone_on(own, place, own.journal(name))
+    finally:
+        own.end()
+
+
+def the_account_ends_in_a_dollar(program, folder):
+    """Exchange's shell refuses it with the fault of a dead back end: the account is named, and nobody is told to mend 444."""
+    organisation = 'domain = "contoso.lab"\nnamespace = "mail.contoso.com"\npublic = "public"\n' \
+                   '[[certificate]]\nid = "public"\nnames = ["mail.contoso.com"]\nissuer = "public-ca"\ndays_left = 200\n' \
+                   '[[server]]\nname = "EX1"\n[[user]]\nname = "admin"\n[[user]]\nname = "adm$"\n'
+    with Story(program, folder / "manners" / "dollar", "dollar", organisation) as lab:
+        before = {one["name"] for one in lab.findings(lab.inventory())}
+        named = re.sub(r"(?m)^(user = .*?)admin", r"\1adm$", lab.connect.read_text())
+        hold("adm$" in named, f"dollar: no user in {named[:200]}")
+        lab.connect.write_text(named)
+        seen = exseal(lab, "discover", "--live", "--now", NOW, "-o", str(lab.folder / "seen.json"))
+        found = exseal(lab, "diagnose", "--live", "--now", NOW)
+        checked = exseal(lab, "session", "check", "--server", "ex1.contoso.lab")
+        for what, said in (("discover", seen.stdout + seen.stderr), ("diagnose", found.stdout + found.stderr), ("session check", checked.stdout + checked.stderr)):
+            hold("adm$ ends in $" in flat(said), f"dollar: {what} should doubt the account, found {flat(said)[-900:]}")
+        told = {one["name"] for one in lab.findings(lab.inventory())}
+        hold(not any("back-end" in name for name in told - before), f"dollar: found {sorted(told - before)}")
+
+
 ALL = (the_journal_cannot_be_written, a_second_operator, the_session_dies_in_the_middle_of_444, the_clock_is_wrong_by_an_hour,
-       a_second_certificate_appears, the_key_is_lost_behind_the_plan)
+       a_second_certificate_appears, the_key_is_lost_behind_the_plan, an_answer_is_wrong, the_account_ends_in_a_dollar)

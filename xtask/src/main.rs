@@ -78,7 +78,7 @@ enum Command {
     Sample(sample::SampleArgs),
     /// Show a story of scenarios/ in the lab, command by command
     Play(scenarios::PlayArgs),
-    /// Kill and break runs of the stories at every point there is (most of an hour)
+    /// Kill and break runs of the stories at every point there is (40 minutes on two cores)
     Sweep(sweep::SweepArgs),
     /// Look at the report in headless Chromium, judged by axe-core
     Page(page::PageArgs),

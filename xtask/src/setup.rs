@@ -166,14 +166,23 @@ pub(crate) fn program(program: &str, arguments: &[&str], package: &str) -> Resul
 ///
 /// It does not compile.
 pub(crate) fn exseal() -> Result<PathBuf> {
+    exseal_as(!cfg!(debug_assertions))
+}
+
+/// The program, built for speed or as quickly as it goes.
+///
+/// # Errors
+///
+/// It does not build.
+pub(crate) fn exseal_as(fast: bool) -> Result<PathBuf> {
     let name = format!("exseal{}", env::consts::EXE_SUFFIX);
     let mut build = workspace::cargo();
     build.args(["build", "--quiet", "--package", "exseal"]);
-    let profile = if cfg!(debug_assertions) {
-        "debug"
-    } else {
+    let profile = if fast {
         build.arg("--release");
         "release"
+    } else {
+        "debug"
     };
     workspace::run(&mut build)?;
     let program = workspace::target().join(profile).join(name);

@@ -854,6 +854,18 @@ damage!(
 );
 
 damage!(
+    a_server_that_is_a_domain_controller_is_information_and_in_a_group_more,
+    ["exchange-on-domain-controller"],
+    |o| {
+        let cmdlet = o.cmdlet;
+        for at in 0..2 {
+            o.server(at).domain_controller = Observed::seen(at == 0, cmdlet);
+            o.server(at).availability_group = Observed::seen("DAG1".to_owned(), cmdlet);
+        }
+    }
+);
+
+damage!(
     a_public_certificate_of_a_year_is_noticed,
     ["public-lifetime-too-long"],
     |o| {

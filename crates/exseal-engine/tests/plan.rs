@@ -14,8 +14,8 @@ use std::fmt::Write as _;
 use exseal_engine::plan::{Holds, fix, holds, plan, predicted};
 use exseal_engine::{Policy, diagnose, merge};
 use exseal_model::inventory::{EdgeSubscription, StoreEntry, WindowsService};
-use exseal_model::plan::{Inverse, WaitKind};
-use exseal_model::{Goal, Inventory, Listing, Observed, Plan, Severity, Slot};
+use exseal_model::plan::{Condition, Inverse, WaitKind, Which};
+use exseal_model::{Goal, Inventory, Listing, Observed, Plan, Severity, Slot, SourceId};
 use proptest::prelude::*;
 use support::shapes::{DAMAGES, shapes};
 use support::{Organisation, Recipe, SHA1, healthy, now};
@@ -454,6 +454,34 @@ proptest! {
         // What waits for a person says what to do.
         for wait in made.waits.iter().filter(|wait| wait.kind != WaitKind::Right) {
             prop_assert!(!wait.then.is_empty() || wait.because.contains("disabled"), "{wait:?}");
+        }
+    }
+}
+
+/// Two looks at one entry that show two certificates are no answer, whatever is wanted.
+#[test]
+fn an_entry_with_two_certificates_is_taken_for_neither() {
+    let once = healthy(1).inventory;
+    let mut twice = once.clone();
+    for entry in &mut twice.servers[0].http_sys.items {
+        entry.thumbprint = Observed::seen("00".repeat(20).parse().unwrap(), SourceId(0));
+    }
+    let both = merge([once.clone(), twice]);
+    let server = &once.servers[0];
+    for entry in &server.http_sys.items {
+        let bound = |certificate| Condition::Bound {
+            server: server.shown(),
+            endpoint: entry.endpoint.clone(),
+            certificate,
+        };
+        let own = entry.thumbprint.value().copied().map(Which::Known);
+        assert_eq!(holds(&merge([once.clone()]), &bound(own)), Holds::Yes);
+        for wanted in [own, None] {
+            let found = holds(&both, &bound(wanted));
+            assert!(
+                matches!(&found, Holds::Unknown(why) if why.contains("two certificates")),
+                "{found:?}"
+            );
         }
     }
 }

@@ -39,6 +39,17 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// How long something is waited for: what shows at once is looked at twice.
+    fn patience_for(&self, condition: &Condition) -> Duration {
+        if condition.shows_at_once() {
+            self.patience.min(self.pause)
+        } else {
+            self.patience
+        }
+    }
+}
+
 /// One thing that was looked at by [`Runner::verify`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
@@ -314,7 +325,7 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
         {
             return Err(Stop::NoEffect {
                 step: number,
-                expected: words::change(&step.change),
+                expected: made_in_words(step),
                 found: "no certificate of that serial number".to_owned(),
             });
         }
@@ -354,7 +365,7 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
                 Some(serial) => {
                     let server = step.change.server();
                     let made = self.organisation.by_serial(server, serial).await;
-                    made.map_err(|fault| cannot_read(number, words::change(&step.change), fault))?
+                    made.map_err(|fault| cannot_read(number, made_in_words(step), fault))?
                         .is_some()
                 }
                 None if matches!(step.change, Change::RestartService { .. }) => false,
@@ -428,7 +439,7 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
             let Some((expected, found)) = self.missing(state, step).await? else {
                 return Ok(());
             };
-            if waited >= self.options.patience {
+            if waited >= self.options.patience_for(&expected) {
                 return Err(Stop::NoEffect {
                     step: step.number,
                     expected: words::condition(&expected),
@@ -623,8 +634,8 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
             match self.organisation.call(&call_of(&inverse)).await {
                 Ok(()) => {
                     let mut waited = Duration::ZERO;
-                    while self.first_missing(number, &after).await?.is_some() {
-                        if waited >= self.options.patience {
+                    while let Some((missing, _)) = self.first_missing(number, &after).await? {
+                        if waited >= self.options.patience_for(&missing) {
                             let why = "the call gave no error and had no effect".to_owned();
                             self.write(state, journal, Entry::BackLeft { step: number, why })?;
                             return Ok(false);
@@ -691,7 +702,7 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
     ) -> Result<bool, Stop> {
         let number = step.number;
         let made = self.organisation.by_serial(step.change.server(), serial).await;
-        let made = made.map_err(|fault| cannot_read(number, words::change(&step.change), fault))?;
+        let made = made.map_err(|fault| cannot_read(number, made_in_words(step), fault))?;
         let Some(thumbprint) = made else {
             return Ok(false);
         };
@@ -789,6 +800,12 @@ fn unmade(error: NotMade) -> Seen {
 
 fn cannot_read(step: u32, what: String, fault: Fault) -> Stop {
     Stop::CannotRead { step, what, fault }
+}
+
+/// What is there when the certificate of a step is.
+fn made_in_words(step: &Step) -> String {
+    let effect = step.effects.first().map(words::condition);
+    effect.unwrap_or_else(|| words::change(&step.change))
 }
 
 const fn not_made(step: u32, error: NotMade) -> Stop {

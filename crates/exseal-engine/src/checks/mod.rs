@@ -43,6 +43,7 @@ mod connector_names_outdated_certificate;
 mod ecc_certificate_unsupported;
 mod edge_default_ca_issued;
 mod edge_subscription_outdated;
+mod exchange_on_domain_controller;
 mod exchange_service_down;
 mod federation_certificate_expires;
 mod front_end_differs_between_servers;
@@ -159,6 +160,7 @@ pub const ALL: &[Check] = &[
     ecc_certificate_unsupported::CHECK,
     edge_default_ca_issued::CHECK,
     edge_subscription_outdated::CHECK,
+    exchange_on_domain_controller::CHECK,
     exchange_service_down::CHECK,
     federation_certificate_expires::CHECK,
     front_end_differs_between_servers::CHECK,

@@ -110,10 +110,13 @@ pub fn holds(inventory: &Inventory, condition: &Condition) -> Holds {
 ///
 /// # Errors
 ///
-/// In words: it was not read.
+/// In words: it was not read, or read to be two.
 pub fn carries(server: &Server, endpoint: &Endpoint) -> Result<Option<Thumbprint>, String> {
     if !server.http_sys.is_unknown() {
         return match server.http_sys.iter().find(|entry| entry.endpoint == *endpoint) {
+            Some(entry) if entry.thumbprint.disagrees() => {
+                Err("http.sys showed the entry twice, with two certificates".to_owned())
+            }
             Some(entry) => match entry.thumbprint.known() {
                 Some(now) => Ok(now.copied()),
                 None => Err("the entry of http.sys could not be read".to_owned()),

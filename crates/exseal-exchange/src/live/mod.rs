@@ -19,7 +19,7 @@ use jiff::Timestamp;
 pub use cmdlets::{Part, organisation, part, server, servers};
 pub(crate) use helper::{LOAD, unwrapped};
 pub use helper::{MODULE, helper, load, readings};
-pub use session::{Account, Bounds, Door, Shut, Visit, Visitor, in_words};
+pub use session::{Account, Bounds, Door, Shut, Visit, Visitor, doubtful_account, in_words};
 
 /// A PowerShell that runs pipelines one after the other.
 pub trait Shell: Send {

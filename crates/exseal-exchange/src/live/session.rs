@@ -191,6 +191,23 @@ pub struct Shut {
     pub refused: bool,
 }
 
+/// What may be behind a refusal of Exchange's shell that looks as if the back end were dead, and is the account's name
+/// (facts/exchange.md E20).
+pub fn doubtful_account(endpoint: &Endpoint) -> Option<String> {
+    let user = match endpoint.log_on.credential() {
+        Credential::Password { user, .. } | Credential::Keytab { user, .. } => user.to_string(),
+        Credential::LogonSession => return None,
+    };
+    let bare = user.rsplit('\\').next().unwrap_or_default();
+    let bare = bare.split('@').next().unwrap_or_default();
+    let is_doubtful = endpoint.configuration == exseal_psrp::wsman::EXCHANGE && bare.ends_with('$');
+    is_doubtful.then(|| {
+        format!(
+            "the name of the account {bare} ends in $, for which Exchange's shell gives the same error as for a dead back end: try another account"
+        )
+    })
+}
+
 impl Visit {
     /// Opens a door of a server.
     ///
@@ -198,8 +215,15 @@ impl Visit {
     ///
     /// [`Shut`]; nothing is left open on the server where it could be reached.
     pub async fn open(endpoint: Endpoint, bounds: Bounds) -> Result<Self, Shut> {
+        let doubt = doubtful_account(&endpoint);
         let opening = Session::open(endpoint);
-        Self::begin(opening, bounds).await
+        Self::begin(opening, bounds).await.map_err(|mut shut| {
+            if let Some(doubt) = doubt {
+                shut.why.push_str("; ");
+                shut.why.push_str(&doubt);
+            }
+            shut
+        })
     }
 
     /// A session that is open already, within bounds.
@@ -350,6 +374,20 @@ mod tests {
         );
         assert_eq!(asked(&both, "ex1"), "the password of a@contoso.com");
         assert_eq!(asked(&visitor(&[]), "ex1.contoso.com"), "the log-on session");
+    }
+
+    #[test]
+    fn an_account_that_ends_in_a_dollar_is_doubted_at_exchange_alone() {
+        let doubted = |user: &str, door: Door| {
+            doubtful_account(&visitor(&[user]).endpoint(door, "ex1.contoso.com")).is_some()
+        };
+        for user in [r"CONTOSO\adm$", "adm$@contoso.com"] {
+            assert!(doubted(user, Door::Exchange), "{user}");
+            assert!(!doubted(user, Door::Server), "{user}");
+        }
+        for user in [r"CON$\admin", "a$m@contoso.com"] {
+            assert!(!doubted(user, Door::Exchange), "{user}");
+        }
     }
 
     #[test]

@@ -175,6 +175,17 @@ impl Connection {
     }
 
     async fn ask(&self, user: &str, full: bool, text: &str, is_sealed: bool) -> Result<Page, Cut> {
+        if self.arrival.door == Door::Exchange && user.ends_with('$') {
+            // The front end cannot hand such an account on to its back end (facts/exchange.md E20).
+            let server = self.arrival.server.as_str().to_uppercase();
+            let text =
+                format!("[ClientAccessServer={server},BackEndServer={server}] Cannot serialize context");
+            return Ok(page(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "text/plain; charset=utf-8",
+                text,
+            ));
+        }
         let (status, text, is_new) = if is_identify(text.as_bytes()) {
             (200, identity(), false)
         } else {

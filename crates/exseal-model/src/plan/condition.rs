@@ -139,6 +139,15 @@ pub enum Proof {
 }
 
 impl Condition {
+    /// Whether the server itself shows it as soon as it holds. What the directory holds is replicated, and services need time.
+    #[must_use]
+    pub const fn shows_at_once(&self) -> bool {
+        matches!(
+            self,
+            Self::Bound { .. } | Self::InStore { .. } | Self::NotInStore { .. } | Self::BackedUp { .. }
+        )
+    }
+
     /// The certificate it speaks of.
     #[must_use]
     pub const fn certificate(&self) -> Option<Which> {

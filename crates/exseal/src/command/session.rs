@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use exseal_exchange::connect::{self, Connect};
 use exseal_exchange::console::{self, Told, Typed};
-use exseal_exchange::live::{Bounds, Door, Visit, Visitor};
+use exseal_exchange::live::{Bounds, Door, Visit, Visitor, doubtful_account};
 use exseal_exchange::session::{Allowed, Effect, LocalPowerShell, Session, SessionError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -186,6 +186,19 @@ impl Ways {
         }
     }
 
+    /// What is said of a way that did not open.
+    fn shut(&self, by: By, error: &SessionError) -> CommandError {
+        let shown = CommandError::of_session(&self.address(by), error);
+        let host = self.host.as_deref().unwrap_or_default();
+        let doubt = (by == By::Exchange)
+            .then(|| doubtful_account(&self.visitor.endpoint(Door::Exchange, host)))
+            .flatten();
+        match doubt {
+            Some(doubt) if !error.is_refusal() => shown.hint(doubt),
+            _ => shown,
+        }
+    }
+
     async fn open(&self, by: By) -> Result<Session, SessionError> {
         let host = self.host.as_deref().unwrap_or_default();
         match by {
@@ -275,7 +288,7 @@ async fn exec(context: &Context, args: &ExecArgs) -> Result<Outcome, CommandErro
     let opening = ways.open(args.channel);
     let mut session = within(&bounds, opening, args.way.deadline)
         .await
-        .map_err(|error| CommandError::of_session(&address, &error))?;
+        .map_err(|error| ways.shut(args.channel, &error))?;
     if args.channel == By::Local {
         console::add_snap_in(&mut session).await;
     }
@@ -393,7 +406,7 @@ async fn look(ways: &Ways, by: By, bounds: Bounds, seconds: u32) -> Checked {
     let session = match opened {
         Ok(session) => session,
         Err(error) => {
-            let shown = CommandError::of_session(&address, &error);
+            let shown = ways.shut(by, &error);
             return Checked::shut(by.word(), &address, &error, &shown);
         }
     };

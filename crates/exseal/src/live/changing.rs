@@ -12,7 +12,7 @@ use exseal_engine::Maintenance;
 use exseal_engine::plan::{Holds, carries, holds};
 use exseal_exchange::Secret;
 use exseal_exchange::change::{self, CallError, Hand};
-use exseal_exchange::live::{self, Asked, Bounds, Door, Part, Read, Visit, in_words};
+use exseal_exchange::live::{self, Asked, Bounds, Door, Part, Read, Visit, doubtful_account, in_words};
 use exseal_exchange::session::{Allowed, Item, LocalPowerShell, Session};
 use exseal_model::inventory::{Server, first_label};
 use exseal_model::plan::{Answer, Argument, Call, Condition, Proof, Way, Which};
@@ -190,9 +190,10 @@ impl Changing {
     pub(super) async fn shell(&self, server: &str) -> Result<Session, String> {
         let endpoint = self.looking.visitor.endpoint(Door::Exchange, server);
         let patience = self.looking.command_time(PATIENCE);
+        let doubt = doubtful_account(&endpoint).map_or_else(String::new, |doubt| format!("; {doubt}"));
         match tokio::time::timeout(patience, Session::open_answering(endpoint)).await {
             Ok(Ok(session)) => Ok(session),
-            Ok(Err(error)) => Err(format!("{server}: {}", in_words(&error))),
+            Ok(Err(error)) => Err(format!("{server}: {}{doubt}", in_words(&error))),
             Err(_) => Err(format!("{server}: the shell did not open in time")),
         }
     }

@@ -382,7 +382,7 @@ fn has_answer(inventory: &Inventory) -> bool {
 }
 
 /// A channel in the words of the glossary.
-const fn channel_name(channel: Channel) -> &'static str {
+pub(crate) const fn channel_name(channel: Channel) -> &'static str {
     match channel {
         Channel::Wire => "wire",
         Channel::Server => "server",

@@ -6,6 +6,7 @@ use exseal_model::Inventory;
 
 use super::paint::{BOLD, cut, styled, wrapped};
 use crate::context::Context;
+use crate::live::channel_name;
 
 pub(crate) fn summary(inventory: &Inventory, context: &Context) -> String {
     let mut out = format!(
@@ -99,9 +100,29 @@ fn on_the_wire(inventory: &Inventory, context: &Context, out: &mut String) {
     }
 }
 
+/// The ways in that were tried and led nowhere, and why.
+fn shut(inventory: &Inventory) -> Vec<String> {
+    let organisation = inventory.organisation.ways_in.iter();
+    let organisation = organisation.map(|way| ("organisation".to_owned(), way));
+    let servers = inventory.servers.iter();
+    let servers = servers.flat_map(|server| server.ways_in.iter().map(|way| (server.shown(), way)));
+    organisation
+        .chain(servers)
+        .filter(|(_, way)| way.open.value() == Some(&false))
+        .map(|(place, way)| {
+            let why = way.why.value().map_or("no answer", String::as_str);
+            format!("not reached: {place}, {}: {why}", channel_name(way.channel))
+        })
+        .collect()
+}
+
 /// What could not be read and what was not recognised.
 pub(crate) fn problems(inventory: &Inventory, context: &Context, out: &mut String) {
     const SHOWN: usize = 10;
+    let shut = shut(inventory);
+    for line in shut.iter().take(SHOWN) {
+        out.push_str(&wrapped(line, "  ", "      ", context.width));
+    }
     for error in inventory.errors.iter().take(SHOWN) {
         let line = format!(
             "not read: {}, {}: expected {}, found {}",
@@ -117,8 +138,9 @@ pub(crate) fn problems(inventory: &Inventory, context: &Context, out: &mut Strin
             context.width,
         ));
     }
-    let more =
-        inventory.errors.len().saturating_sub(SHOWN) + inventory.not_recognised.len().saturating_sub(SHOWN);
+    let more = shut.len().saturating_sub(SHOWN)
+        + inventory.errors.len().saturating_sub(SHOWN)
+        + inventory.not_recognised.len().saturating_sub(SHOWN);
     if more > 0 {
         out.push_str(&format!("  and {more} more: exseal inspect shows them all\n"));
     }
