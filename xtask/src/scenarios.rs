@@ -57,7 +57,7 @@ pub(crate) fn play(args: &PlayArgs) -> Result {
             "--story",
             preset,
             "--now",
-            "2026-11-24T09:00:00Z",
+            NOW,
             "--until-stdin-closes",
         ])
         .arg("--connect-file")
@@ -81,59 +81,129 @@ pub(crate) fn play(args: &PlayArgs) -> Result {
     shown
 }
 
+const NOW: &str = "2026-11-24T09:00:00Z";
+
 fn all(program: &Path, story: &toml::Table, folder: &Path) -> Result {
-    let live = ["--live", "--now", "2026-11-24T09:00:00Z"];
-    show(program, folder, &[&["diagnose"], &live[..]].concat())?;
-    let goals: Vec<&str> = story
-        .get("goals")
-        .and_then(toml::Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(toml::Value::as_str)
-        .collect();
-    if goals.iter().any(|goal| goal.contains("PUBLIC")) {
+    let stage = Stage { program, folder };
+    let words = |key: &str| -> Vec<&str> {
+        let list = story.get(key).and_then(toml::Value::as_array);
+        list.into_iter()
+            .flatten()
+            .filter_map(toml::Value::as_str)
+            .collect()
+    };
+    let live = ["--live", "--now", NOW];
+    stage.live(&[&["diagnose"], &live[..]].concat())?;
+    let asked = words("asked");
+    if !asked.is_empty() {
+        stage.live(&[&["discover", "-o", "seen.json"], &live[..]].concat())?;
+        for line in asked {
+            let line = line
+                .replace("SEEN", "seen.json")
+                .replace("PLAN", "plan.json")
+                .replace("NOW", NOW);
+            stage.plain(&line.split(' ').collect::<Vec<_>>())?;
+        }
+        return Ok(());
+    }
+    let goals = words("goals");
+    let plan = if goals.iter().any(|goal| goal.contains("PUBLIC")) {
         // Which certificate that is a person sees in the findings; `fix` names it.
-        show(
-            program,
-            folder,
-            &[&["plan", "fix", "-o", "plans"], &live[..]].concat(),
-        )?;
-        return show(program, folder, &["apply", "plans/now.json", "--yes"]);
+        stage.live(&[&["plan", "fix", "-o", "plans"], &live[..]].concat())?;
+        "plans/now.json"
+    } else {
+        stage.live(&[&["plan"], goals.as_slice(), &["-o", "plan.json"], &live[..]].concat())?;
+        "plan.json"
+    };
+    if story.contains_key("ends-in-words") {
+        return Ok(());
     }
-    let plan = [&["plan"], goals.as_slice(), &["-o", "plan.json"], &live[..]].concat();
-    show(program, folder, &plan)?;
-    show(program, folder, &["apply", "plan.json", "--yes"])?;
-    let journal = std::fs::read_dir(folder)?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .find(|name| name.ends_with(".journal"));
-    if let Some(journal) = journal {
-        show(program, folder, &["verify", &journal])?;
-        show(program, folder, &[&["diagnose"], &live[..]].concat())?;
-        show(program, folder, &["rollback", &journal, "--yes"])?;
+    stage.plain(&["rehearse", plan])?;
+    let mut treated = Vec::new();
+    if let Some(policy) = story.get("policy").and_then(toml::Value::as_str) {
+        std::fs::write(folder.join("policy.toml"), policy)?;
+        treated = vec!["--policy", "policy.toml"];
     }
-    Ok(())
+    let faults = story.get("faults").and_then(toml::Value::as_array);
+    for fault in faults.into_iter().flatten().filter_map(toml::Value::as_array) {
+        let fault = fault.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>();
+        stage.plain(&[&["lab", "do", "fault"], fault.as_slice()].concat())?;
+    }
+    let applied = stage.live(&[&["apply", plan, "--yes"], treated.as_slice()].concat());
+    let Some(journal) = journal_of(folder)? else {
+        return applied;
+    };
+    if applied.is_err() && faults.is_some() {
+        stage.live(&["apply", "--resume", &journal, "--yes"])?;
+    } else {
+        applied?;
+    }
+    stage.live(&["verify", &journal])?;
+    stage.live(&[&["diagnose"], &live[..]].concat())?;
+    stage.live(&["rollback", &journal, "--yes"])
 }
 
-fn show(program: &Path, folder: &Path, arguments: &[&str]) -> Result {
-    println!("\n> exseal {} --connect connect.toml", arguments.join(" "));
-    let mut child = Command::new(program)
-        .args(arguments)
-        .args(["--connect", "connect.toml", "--password-stdin"])
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .spawn()?;
-    if let Some(mut stdin) = child.stdin.take() {
-        use std::io::Write as _;
-        // The lab's own password, which it prints.
-        stdin.write_all(b"Simulated-1\n")?;
+/// The journal beside the plan, wherever that lies, from the folder on.
+fn journal_of(folder: &Path) -> Result<Option<String>> {
+    for place in ["", "plans/"] {
+        let entries = std::fs::read_dir(folder.join(place)).into_iter().flatten();
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        if let Some(name) = names.into_iter().find(|name| name.ends_with(".journal")) {
+            return Ok(Some(format!("{place}{name}")));
+        }
     }
-    let status = child.wait()?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::new(format!(
-            "exseal {} ended with {status}",
-            arguments.join(" ")
-        )))
+    Ok(None)
+}
+
+/// Where a story is played.
+struct Stage<'s> {
+    program: &'s Path,
+    folder: &'s Path,
+}
+
+impl Stage<'_> {
+    /// A command that goes to the lab.
+    fn live(&self, arguments: &[&str]) -> Result {
+        self.show(&[arguments, &["--connect", "connect.toml", "--password-stdin"]].concat())
+    }
+
+    /// A command that needs no way to servers.
+    fn plain(&self, arguments: &[&str]) -> Result {
+        self.show(arguments)
+    }
+
+    fn show(&self, arguments: &[&str]) -> Result {
+        let shown = arguments.iter().filter(|word| **word != "--password-stdin");
+        let shown: Vec<String> = shown
+            .map(|word| {
+                if word.contains(' ') {
+                    format!("'{word}'")
+                } else {
+                    (*word).to_owned()
+                }
+            })
+            .collect();
+        println!("\n> exseal {}", shown.join(" "));
+        let mut child = Command::new(self.program)
+            .args(arguments)
+            .current_dir(self.folder)
+            .env("EXSEAL_LABS", self.folder.join("labs"))
+            .stdin(Stdio::piped())
+            .spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            use std::io::Write as _;
+            // The lab's own password, which it prints. Who asks for none reads nothing.
+            let _ = stdin.write_all(b"Simulated-1\n");
+        }
+        let status = child.wait()?;
+        // Three: a plan that waits for a person, a finding.
+        if matches!(status.code(), Some(0 | 3)) {
+            Ok(())
+        } else {
+            Err(Failure::new(format!(
+                "exseal {} ended with {status}",
+                arguments.join(" ")
+            )))
+        }
     }
 }

@@ -15,10 +15,10 @@ use exseal_engine::plan::{Holds, fix, holds, plan, predicted};
 use exseal_engine::{Policy, diagnose, merge};
 use exseal_model::inventory::{EdgeSubscription, StoreEntry, WindowsService};
 use exseal_model::plan::{Condition, Inverse, WaitKind, Which};
-use exseal_model::{Goal, Inventory, Listing, Observed, Plan, Severity, Slot, SourceId};
+use exseal_model::{Goal, Inventory, Listing, Observed, Plan, Severity, Slot, SourceId, Thumbprint};
 use proptest::prelude::*;
 use support::shapes::{DAMAGES, shapes};
-use support::{Organisation, Recipe, SHA1, healthy, now};
+use support::{HOST, Organisation, Recipe, SHA1, healthy, now};
 
 /// Services as they run on a mailbox server, and what else a live look sees.
 fn seen_whole(organisation: &mut Organisation) {
@@ -228,6 +228,75 @@ fn a_front_end_is_rebound_on_the_bindings_that_are_there() {
     };
     let goals = [goal(organisation.public), goal(own)];
     insta::assert_snapshot!(words(&planned(organisation, &goals)));
+}
+
+/// `fix` takes the one certificate that will do for a front end, and none where which one is a person's choice.
+#[test]
+fn a_front_end_that_presents_a_wrong_one_gets_the_one_that_will_do() {
+    let chosen = |servers: usize, damage: &dyn Fn(&mut Organisation)| -> Vec<Thumbprint> {
+        let mut organisation = healthy(servers);
+        seen_whole(&mut organisation);
+        let own = organisation.back[0];
+        for information in ["*:443:", "127.0.0.1:443:"] {
+            organisation.bind(0, information, Some(own));
+        }
+        damage(&mut organisation);
+        let fixed = fix(&merge([organisation.inventory]), &Policy::default(), &[], now());
+        let goals = fixed.groups.into_iter().flat_map(|group| group.plan.goals);
+        goals
+            .filter_map(|goal| match goal {
+                Goal::FrontEndRebind { certificate, .. } => Some(certificate),
+                _ => None,
+            })
+            .collect()
+    };
+    let public = healthy(1).public;
+    let renewed = Recipe::issued(HOST, &[HOST, "autodiscover.kiefer.example"])
+        .begins("2026-11-01T00:00:00Z")
+        .ends("2027-11-01T00:00:00Z")
+        .serial(71);
+    let wildcard = Recipe::issued("*.kiefer.example", &["*.kiefer.example"]).serial(72);
+    let other = Recipe::issued("intranet", &["intranet.kiefer.example"]).serial(73);
+    // Of its own store, whatever else is there.
+    assert_eq!(
+        chosen(1, &|o| {
+            o.put(0, &other, &[]);
+        }),
+        [public]
+    );
+    // The youngest of those with the same names; of those with others a person chooses.
+    assert_eq!(
+        chosen(1, &|o| {
+            o.put(0, &renewed, &[]);
+        }),
+        [renewed.make().thumbprint]
+    );
+    assert_eq!(
+        chosen(1, &|o| {
+            o.put(0, &wildcard, &[]);
+        }),
+        []
+    );
+    // What the others present wins over what would do as well.
+    assert_eq!(
+        chosen(2, &|o| {
+            o.put(0, &wildcard, &[]);
+        }),
+        [public]
+    );
+    // Without a key, or with nothing known of what clients are told: nothing.
+    let keyless = |o: &mut Organisation| {
+        let (public, store) = (o.public, o.store);
+        let entries = &mut o.server(0).my.items;
+        let own = entries.iter_mut().find(|own| own.thumbprint == public).unwrap();
+        own.has_private_key = Observed::seen(false, store);
+    };
+    assert_eq!(chosen(2, &keyless), []);
+    let told_nothing = |o: &mut Organisation| {
+        let cmdlet = o.cmdlet;
+        o.server(0).virtual_directories = Listing::of([], cmdlet, false);
+    };
+    assert_eq!(chosen(1, &told_nothing), []);
 }
 
 planned!(

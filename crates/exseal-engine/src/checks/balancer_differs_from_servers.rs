@@ -66,7 +66,7 @@ fn differs(context: &Context<'_>, report: &mut Report, look: &Presentation, leaf
     let mut protection: Option<&str> = None;
     let mut unseen = false;
     for (at, server) in context.servers() {
-        if !wanted_names(context, server).contains_key(&look.asked) {
+        if !wanted_names(context.policy, server).contains_key(&look.asked) {
             continue;
         }
         let general = context.slots_of(at).find(|one| {

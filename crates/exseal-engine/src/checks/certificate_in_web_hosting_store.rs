@@ -15,7 +15,7 @@ pub(super) const CHECK: Check = Check {
 
 fn run(context: &Context<'_>, report: &mut Report) {
     for (_, server) in context.servers() {
-        let names = super::front_end_lacks_names::wanted_names(context, server);
+        let names = super::front_end_lacks_names::wanted_names(context.policy, server);
         for entry in server
             .web_hosting
             .iter()

@@ -29,7 +29,7 @@ fn run(context: &Context<'_>, report: &mut Report) {
         let Some(thumbprint) = general.and_then(SlotUse::thumbprint) else {
             continue;
         };
-        for name in wanted_names(context, server).into_keys() {
+        for name in wanted_names(context.policy, server).into_keys() {
             if !server.is_called(&name) {
                 by_name.entry(name).or_default().push((server, thumbprint));
             }

@@ -6,6 +6,7 @@ use exseal_model::inventory::Server;
 use exseal_model::{Severity, Slot};
 
 use super::{Check, Context, Report};
+use crate::policy::Policy;
 
 pub(super) const CHECK: Check = Check {
     name: "front-end-lacks-names",
@@ -17,7 +18,7 @@ pub(super) const CHECK: Check = Check {
 };
 
 /// Host names clients of a server are told, with the place each comes from.
-pub(super) fn wanted_names(context: &Context<'_>, server: &Server) -> BTreeMap<String, BTreeSet<String>> {
+pub(crate) fn wanted_names(policy: &Policy, server: &Server) -> BTreeMap<String, BTreeSet<String>> {
     let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for directory in &server.virtual_directories {
         // The shell's own directory is reached over http with Kerberos; its name needs no certificate.
@@ -40,7 +41,7 @@ pub(super) fn wanted_names(context: &Context<'_>, server: &Server) -> BTreeMap<S
                 .insert(directory.identity.clone());
         }
     }
-    for name in &context.policy.front_end.namespaces {
+    for name in &policy.front_end.namespaces {
         names
             .entry(name.to_lowercase())
             .or_default()
@@ -61,7 +62,7 @@ fn https_host(url: &str) -> Option<&str> {
 
 fn run(context: &Context<'_>, report: &mut Report) {
     for (at, server) in context.servers() {
-        let wanted = wanted_names(context, server);
+        let wanted = wanted_names(context.policy, server);
         if wanted.is_empty() {
             continue;
         }

@@ -95,6 +95,7 @@ use exseal_model::{Certificate, Inventory, Product, Severity, Slot, Thumbprint};
 use jiff::Timestamp;
 
 pub(crate) use exchange_service_down::is_needed as is_needed_service;
+pub(crate) use front_end_lacks_names::wanted_names;
 pub use report::{Draft, Report};
 pub(crate) use services_disabled_by_setup::disabled as disabled_services;
 

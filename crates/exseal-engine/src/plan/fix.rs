@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use exseal_model::inventory::Server;
 use exseal_model::plan::Goal;
-use exseal_model::{Finding, Inventory, Plan, Severity, Slot, Thumbprint};
+use exseal_model::{Certificate, Endpoint, Finding, Inventory, Plan, Severity, Slot, Thumbprint};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{plan, predicted};
+use crate::checks::wanted_names;
 use crate::diagnosis::diagnose;
 use crate::policy::Policy;
 use crate::slots::{FRONT_END_SITE, Presents, bound};
@@ -236,7 +238,7 @@ fn goal_for(inventory: &Inventory, policy: &Policy, finding: &Finding, now: Time
             Slot::BackEnd(_) => return Some(Goal::BackEndRenew { servers }),
             Slot::InternalTransport => return Some(Goal::InternalTransportRenew { servers }),
             Slot::FrontEnd(_) => {
-                let certificate = front_end_of(inventory, policy, &name, now)?;
+                let certificate = front_end_of(inventory, policy, finding, now)?;
                 return Some(Goal::FrontEndRebind { certificate, servers });
             }
             _ => {}
@@ -245,25 +247,108 @@ fn goal_for(inventory: &Inventory, policy: &Policy, finding: &Finding, now: Time
     None
 }
 
-/// The one certificate of a CA that another binding of the front end of this server carries; none where it is not one alone.
-fn front_end_of(inventory: &Inventory, policy: &Policy, server: &str, now: Timestamp) -> Option<Thumbprint> {
-    let server = inventory.server(server)?;
-    let mut found: Vec<Thumbprint> = bound(server, FRONT_END_SITE, 443)
+/// What is mended by another certificate than the one that a front end presents.
+const REPLACED: &[&str] = &[
+    "bound-certificate-not-in-store",
+    "certificate-expired",
+    "certificate-expires",
+    "certificate-without-key",
+    "front-end-lacks-names",
+    "front-end-self-signed",
+    "front-end-unbound",
+    "renewed-certificate-not-bound",
+];
+
+/// The certificate a person would choose for the front end of a finding's server; none where it is not one alone.
+///
+/// Of a CA and not ended: what another binding there carries; else what other servers present and is here with its key; else what is
+/// here with its key and covers every name that clients are told, the youngest of several with the same names.
+fn front_end_of(
+    inventory: &Inventory,
+    policy: &Policy,
+    finding: &Finding,
+    now: Timestamp,
+) -> Option<Thumbprint> {
+    let server = inventory.server(finding.server.as_deref()?)?;
+    let slots: Vec<&Slot> = finding.slot.iter().chain(&finding.also).collect();
+    let is_replaced = REPLACED.contains(&finding.name.as_str());
+    let (complained, others): (Vec<_>, Vec<_>) = carried(server)
+        .partition(|(endpoint, _)| is_replaced && slots.contains(&&Slot::FrontEnd(endpoint.clone())));
+    let complained: Vec<Thumbprint> = complained.into_iter().map(|(_, thumbprint)| thumbprint).collect();
+    let latest = complained
+        .iter()
+        .filter_map(|thumbprint| inventory.certificate(*thumbprint))
+        .map(|own| own.not_after)
+        .max();
+    let is_due = matches!(
+        finding.name.as_str(),
+        "certificate-expires" | "renewed-certificate-not-bound"
+    );
+    let fits = |thumbprint: &Thumbprint| {
+        !complained.contains(thumbprint)
+            && inventory.certificate(*thumbprint).is_some_and(|own| {
+                let issuer = own.issuer.to_lowercase();
+                let issuers = &policy.front_end.issuers;
+                (!own.self_signed || policy.front_end.self_signed)
+                    && own.not_before <= now
+                    && own.not_after > now
+                    && (!is_due || Some(own.not_after) > latest)
+                    && (issuers.is_empty()
+                        || issuers.iter().any(|part| issuer.contains(&part.to_lowercase())))
+            })
+    };
+    let own: BTreeSet<Thumbprint> = others.into_iter().map(|(_, own)| own).filter(fits).collect();
+    if !own.is_empty() || !is_replaced {
+        return alone(&own);
+    }
+    let here = |thumbprint: &Thumbprint| {
+        server
+            .in_my(*thumbprint)
+            .is_some_and(|entry| entry.has_private_key.value() == Some(&true))
+    };
+    let elsewhere: BTreeSet<Thumbprint> = inventory
+        .servers
+        .iter()
+        .flat_map(carried)
+        .filter(|(endpoint, _)| endpoint.is_general() && endpoint.host.is_empty())
+        .map(|(_, thumbprint)| thumbprint)
+        .filter(|thumbprint| fits(thumbprint) && here(thumbprint))
+        .collect();
+    if !elsewhere.is_empty() {
+        return alone(&elsewhere);
+    }
+    let wanted = wanted_names(policy, server);
+    let fitting: Vec<&Certificate> = server
+        .my
+        .iter()
+        .map(|entry| entry.thumbprint)
+        .filter(|thumbprint| !wanted.is_empty() && fits(thumbprint) && here(thumbprint))
+        .filter_map(|thumbprint| inventory.certificate(thumbprint))
+        .filter(|own| !own.self_signed && wanted.keys().all(|name| own.covers(name)))
+        .collect();
+    let names: BTreeSet<BTreeSet<String>> = fitting
+        .iter()
+        .map(|own| own.names().into_iter().map(str::to_lowercase).collect())
+        .collect();
+    if names.len() != 1 {
+        return None;
+    }
+    let youngest = fitting
         .into_iter()
-        .filter_map(|(_, presents)| match presents {
-            Presents::Certificate(thumbprint, _) => Some(thumbprint),
+        .max_by_key(|own| (own.not_before, own.thumbprint));
+    youngest.map(|own| own.thumbprint)
+}
+
+/// The certificates that the bindings of a server's front end carry.
+fn carried(server: &Server) -> impl Iterator<Item = (Endpoint, Thumbprint)> {
+    bound(server, FRONT_END_SITE, 443)
+        .into_iter()
+        .filter_map(|(endpoint, presents)| match presents {
+            Presents::Certificate(thumbprint, _) => Some((endpoint, thumbprint)),
             _ => None,
         })
-        .filter(|thumbprint| {
-            inventory
-                .certificate(*thumbprint)
-                .is_some_and(|own| (!own.self_signed || policy.front_end.self_signed) && own.not_after > now)
-        })
-        .collect();
-    found.sort();
-    found.dedup();
-    match found.as_slice() {
-        [one] => Some(*one),
-        _ => None,
-    }
+}
+
+fn alone(found: &BTreeSet<Thumbprint>) -> Option<Thumbprint> {
+    (found.len() == 1).then(|| found.first().copied()).flatten()
 }

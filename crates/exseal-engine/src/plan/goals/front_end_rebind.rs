@@ -4,6 +4,7 @@
 use exseal_model::Thumbprint;
 use exseal_model::plan::{Change, WaitKind};
 
+use crate::checks::wanted_names;
 use crate::plan::draft::Draft;
 use crate::slots::{FRONT_END_SITE, Presents, bound};
 
@@ -39,12 +40,10 @@ pub(super) fn on(draft: &mut Draft<'_>, goal: &str, name: &str, certificate: Thu
     }
     // A name that what is bound now covers and the wanted one does not would be lost to clients.
     let bindings = bound(server, FRONT_END_SITE, 443);
-    let mut lost: Vec<String> = Vec::new();
-    for needed in needed_names(server) {
-        if !own.covers(&needed) {
-            lost.push(needed);
-        }
-    }
+    let lost: Vec<String> = wanted_names(draft.policy, server)
+        .into_keys()
+        .filter(|needed| !own.covers(needed))
+        .collect();
     if !lost.is_empty() {
         let values = [values[0].clone(), ("names", lost.join(", "))];
         return draft.wait(goal, Some(name), WaitKind::Person, "wanted-lacks-names", &values);
@@ -80,24 +79,4 @@ pub(super) fn on(draft: &mut Draft<'_>, goal: &str, name: &str, certificate: Thu
         };
         draft.push(change, "why.front-end-bind", &[]);
     }
-}
-
-/// The host names of the URLs that clients of this server are told.
-fn needed_names(server: &exseal_model::inventory::Server) -> Vec<String> {
-    let mut names: Vec<String> = server
-        .virtual_directories
-        .iter()
-        .filter(|directory| {
-            // PowerShell's URL is of http and of the server's own name.
-            directory.kind.value().is_none_or(|kind| kind != "powershell")
-        })
-        .flat_map(|directory| [&directory.internal_url, &directory.external_url])
-        .filter_map(|url| url.value())
-        .filter_map(|url| url.strip_prefix("https://"))
-        .filter_map(|rest| rest.split(['/', ':']).next())
-        .map(str::to_lowercase)
-        .collect();
-    names.sort();
-    names.dedup();
-    names
 }
