@@ -43,7 +43,12 @@ fn apply(folder: &Path, policy: &str) -> Output {
 
 /// A lab whose back end ends soon, and its plan as `plan.json`.
 fn planned(folder: &Path) -> Running {
-    let running = start(folder, &["--story", "back-end-expires", "--now", NOW]);
+    planned_in(folder, &["--story", "back-end-expires"])
+}
+
+/// A lab, and the plan of its back end as `plan.json`.
+fn planned_in(folder: &Path, lab: &[&str]) -> Running {
+    let running = start(folder, &[lab, &["--now", NOW]].concat());
     let plan = [
         "plan",
         "back-end",
@@ -142,16 +147,8 @@ fn a_server_is_begun_in_its_window_with_room_and_out_of_the_balancer() {
     );
     let applied = apply(folder, &well);
     assert!(applied.status.success(), "{}", said(&applied));
-    let lines = std::fs::read_to_string(journal(folder)).unwrap();
-    let order: Vec<String> = lines
-        .lines()
-        .map(|line| {
-            serde_json::from_str::<Value>(line).unwrap()["entry"]
-                .as_str()
-                .unwrap()
-                .to_owned()
-        })
-        .collect();
+    let entries = entries(folder);
+    let order: Vec<&str> = entries.iter().map(|own| own["entry"].as_str().unwrap()).collect();
     assert_eq!(order[..3], ["begun", "drained", "step-begun"]);
     assert_eq!(order[order.len() - 2..], ["undrained", "ended"]);
     let shown = typed(folder, &["verify", &journal(folder)], &[]);
@@ -268,19 +265,7 @@ fn a_member_of_a_group_is_in_maintenance_meanwhile_and_what_others_set_stays() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     std::fs::write(folder.join("group.toml"), GROUP).unwrap();
-    let _running = start(folder, &["group.toml", "--now", NOW]);
-    let plan = [
-        "plan",
-        "back-end",
-        "renew",
-        "--live",
-        "--now",
-        NOW,
-        "-o",
-        "plan.json",
-    ];
-    let planned = typed(folder, &plan, &[]);
-    assert!(planned.status.success(), "{}", said(&planned));
+    let _running = planned_in(folder, &["group.toml"]);
     let before = service(folder, "EX1");
     assert_eq!(before, serde_json::json!([{}, "Unrestricted", false]));
     let policy =

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use exseal_psrp::data::Data;
 use exseal_psrp::secret::Secret;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::certificate::{KeyKind, KeyPool, Name, Pfx, Recipe};
@@ -489,14 +489,22 @@ fn a_certificate_is_found_again_by_its_serial_number_in_either_order_of_its_byte
     }
 }
 
+fn made_by_itself() -> Value {
+    json!({
+        "Subject": "CN=EX1", "FriendlyName": "Microsoft Exchange", "Days": 365,
+        "Serial": "3F0A5C7719D24E8E90B2C4D6E8F0A153",
+    })
+}
+
+/// How many certificates are in My.
+fn held(world: &World) -> usize {
+    world.server("EX1").expect("a server").store(StoreName::My).len()
+}
+
 #[test]
 fn a_reply_that_is_lost_is_sent_for_again_and_nothing_is_done_twice() {
     let mut world = of_kiefer("");
-    let input = json!({
-        "Subject": "CN=EX1", "FriendlyName": "Microsoft Exchange", "Days": 365,
-        "Serial": "3F0A5C7719D24E8E90B2C4D6E8F0A153",
-    });
-    let held = |world: &World| world.server("EX1").expect("a server").store(StoreName::My).len();
+    let input = made_by_itself();
     let before = held(&world);
     let call = calling("New-ExsealCertificate", &input, &[]);
     for (fault, end, held_then) in [
@@ -521,11 +529,7 @@ fn a_reply_that_is_lost_is_sent_for_again_and_nothing_is_done_twice() {
 #[test]
 fn an_answer_is_wrong_and_the_verb_acts_or_not_as_the_fault_says() {
     let mut world = of_kiefer("");
-    let input = json!({
-        "Subject": "CN=EX1", "FriendlyName": "Microsoft Exchange", "Days": 365,
-        "Serial": "3F0A5C7719D24E8E90B2C4D6E8F0A153",
-    });
-    let held = |world: &World| world.server("EX1").expect("a server").store(StoreName::My).len();
+    let input = made_by_itself();
     let before = held(&world);
     for undone in [
         "answers-null=undone",
