@@ -9,6 +9,7 @@ import threading
 import time
 
 from common import count
+from running import PASSWORD
 
 # Ports that speak first, and what they are asked: a greeting, then words with the beginning of the answer to each.
 SMTP = (b"220", ((b"EHLO watcher.example\r\n", b"250 "), (b"STARTTLS\r\n", b"220")))
@@ -17,6 +18,7 @@ IMAP = (b"* OK", ((b"a STARTTLS\r\n", b"a OK"),))
 STARTTLS = {25: SMTP, 587: SMTP, 717: SMTP, 2525: SMTP, 465: SMTP, 475: SMTP, 110: POP, 143: IMAP}
 TLS = (443, 444, 993, 995)
 LOOPBACK = "127.0.0.1:443"
+USER = "admin"
 
 
 def places(lab):
@@ -54,6 +56,15 @@ def leaf(address, port):
         return None
     shown = subprocess.run(["openssl", "x509", "-noout", "-fingerprint", "-sha1"], input=pem, capture_output=True, text=True, timeout=20)
     return shown.stdout.strip().split("=")[-1].replace(":", "") or None
+
+
+def reaches_mailbox(address, port, jar):
+    """Whether a person who signs in to OWA with curl comes to the mailbox, which is behind 444."""
+    page = ["curl", "-sk", "--max-time", "30", "--noproxy", "*"]
+    fields = ("--data-urlencode", f"username={USER}", "--data-urlencode", f"password={PASSWORD.strip()}")
+    subprocess.run([*page, "-c", str(jar), *fields, f"https://{address}:{port}/owa/auth.owa"], capture_output=True, timeout=60)
+    shown = subprocess.run([*page, "-b", str(jar), f"https://{address}:{port}/owa/"], capture_output=True, text=True, timeout=60)
+    return "logged on" in shown.stdout
 
 
 def lines(plain, until):

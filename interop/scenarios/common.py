@@ -36,6 +36,14 @@ def planned(lab, goals, path):
     return json.loads(made.stdout) if made.returncode == 0 else None
 
 
+def rescue(lab, folder):
+    """The outage ended by one command: how it ended, and its plan where there was something to do, with its file."""
+    folder.mkdir(exist_ok=True)
+    done = exseal(lab, "rescue", "--live", "--now", NOW, "--yes", "--journal", str(folder))
+    path = next(folder.glob("exseal-rescue-*.json"), None)
+    return done, json.loads(path.read_text()) if path else None, path
+
+
 def treated(lab, story):
     """How apply is told to treat servers, where the story says so."""
     if "policy" not in story:

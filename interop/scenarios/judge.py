@@ -19,8 +19,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lab_live"))
 sys.dont_write_bytecode = True
 import manners  # noqa: E402
-from clients import LOOPBACK, Watcher, leaf, places, signature  # noqa: E402
-from common import POINTS, counts, differs, exseal, flat, planned, run, state, treated  # noqa: E402
+from clients import LOOPBACK, Watcher, leaf, places, reaches_mailbox, signature  # noqa: E402
+from common import POINTS, counts, differs, exseal, flat, planned, rescue, run, state, treated  # noqa: E402
 from running import NOW, Story, failures, hold  # noqa: E402
 from sweep import swept  # noqa: E402
 
@@ -87,6 +87,9 @@ def of_story(program, folder, story):
         if story.get("asked"):
             answered(lab, story, inventory, before)
             return
+        if story.get("rescue"):
+            rescued(lab, story, before)
+            return
         goals = goals_of(story, lab, inventory)
         path = lab.folder / "plan.json"
         plan = planned(lab, goals, path)
@@ -139,6 +142,47 @@ def answered(lab, story, inventory, before):
         mine, its = ({(one["name"], one["severity"], one["server"], one["slot"]) for one in each} for each in (before, other))
         hold(mine == its and mine, f"{name}: found {sorted(map(str, mine ^ its))} in one language alone")
     differs(name, state(lab), was)
+
+
+def rescued(lab, story, before):
+    """One command and one yes: what was dead answers foreign clients again, the rest stays, what remains is named; run again it has
+    nothing to do; and all of it is taken back."""
+    name = story["name"]
+    was = state(lab)
+    watched = places(lab)
+    judged = [place for place in watched if place[2] in (443, 444, LOOPBACK)]
+    shown = {place: leaf(place[1], place[3]) for place in judged}
+    was_dead = [dead for dead in before if dead["name"] in story["finding"].split()]
+    hold(was_dead, f"{name}: expected {story['finding']}, found {sorted({one['name'] for one in before})}")
+    fronts = [place for place in watched if place[2] == 443]
+    jar = lab.folder / "cookies"
+    for place in fronts if 444 in story["renewed"] else []:
+        hold(not reaches_mailbox(place[1], place[3], jar), f"{name}: OWA of {place[0]} reaches a dead back end")
+    watcher = Watcher(watched)
+    watcher.start()
+    done, plan, path = rescue(lab, lab.folder / "rescue")
+    wrong = watcher.end(plan) if plan else ["no plan"]
+    hold(not wrong, f"{name}: handshakes failed outside of what was announced: {wrong}")
+    hold(done.returncode == (0 if story.get("mailbox", True) else 3), f"{name}: rescue ended with {done.returncode}: {flat(done.stderr)[-700:]}")
+    for word in story.get("says", []):
+        hold(word in flat(done.stdout + done.stderr), f"{name}: expected {word!r}, found {flat(done.stdout + done.stderr)[-1500:]}")
+    for place in judged:
+        after = leaf(place[1], place[3])
+        if place[2] in story["never-moves"]:
+            hold(after == shown[place], f"{name}: {place[0]}:{place[2]} presented {shown[place]} and presents {after}")
+        if place[2] in story["renewed"]:
+            hold(after is not None, f"{name}: {place[0]}:{place[2]} presents nothing")
+    for place in fronts:
+        wanted = story.get("mailbox", True)
+        hold(reaches_mailbox(place[1], place[3], jar) == wanted, f"{name}: a person {'does not come' if wanted else 'comes'} to the mailbox by OWA of {place[0]}")
+    opened = exseal(lab, "session", "check", "--server", lab.told["servers"][0]["fqdn"], "--channel", "exchange")
+    hold(opened.returncode == 0, f"{name}: the shell is still dead: {flat(opened.stdout + opened.stderr)[-400:]}")
+    again, _, _ = rescue(lab, lab.folder / "again")
+    hold(again.returncode in (0, 3) and not list((lab.folder / "again").glob("*.journal")), f"{name}: rescue found something to do again: {flat(again.stdout)[-400:]}")
+    back = exseal(lab, "rollback", str(next(path.parent.glob("*.journal"))), "--yes")
+    hold(back.returncode == 0, f"{name}: rollback ended with {back.returncode}: {flat(back.stderr)[-600:]}")
+    if story.get("taken-back"):
+        differs(name, state(lab), was)
 
 
 def carried_out(lab, story, goals, path, plan, before):
@@ -232,7 +276,7 @@ def main():
         for story in stories:
             if asked.sweep != "none" and not any(story.get(key) for key in ("asked", "ends-in-words", "faults")):
                 breakable.append(story)
-                goals = lambda lab, story=story: goals_of(story, lab)  # noqa: E731
+                goals = lambda lab, story=story: goals_of(story, lab) if "goals" in story else None  # noqa: E731
                 for at in range(parts):
                     tried = pool.submit(swept, asked.program, asked.folder, story, goals, asked.sweep, (at, parts), told if asked.only_sweep else lambda _: None)
                     work[tried] = f"sweep of {story['name']}"

@@ -13,7 +13,7 @@ import subprocess
 import time
 import zlib
 
-from common import count, differs, exseal, flat, like, locks, planned, state, treated
+from common import count, differs, exseal, flat, like, locks, planned, rescue, state, treated
 from running import Story, hold
 
 # A request is lost, its reply is lost, an error, no answer.
@@ -31,9 +31,14 @@ class Run:
         self.lab.__enter__()
         self.was = state(self.lab)
         self.before = like(self.was, self.was)
-        self.path = self.lab.folder / "plan.json"
-        self.plan = planned(self.lab, goals(self.lab), self.path)
         self.lab.do("checkpoint", "before")
+        if story.get("rescue"):
+            # Its plan, which it carries out itself, is carried out once more and broken.
+            _, self.plan, self.path = rescue(self.lab, self.lab.folder / "rescue")
+            self.lab.do("revert", "before")
+        else:
+            self.path = self.lab.folder / "plan.json"
+            self.plan = planned(self.lab, goals(self.lab), self.path)
 
     def fresh(self):
         self.lab.do("revert", "before")

@@ -106,6 +106,10 @@ fn all(program: &Path, story: &toml::Table, folder: &Path) -> Result {
         }
         return Ok(());
     }
+    if story.contains_key("rescue") {
+        stage.live(&[&["rescue", "--yes"], &live[..]].concat())?;
+        return stage.afterwards(&live);
+    }
     let goals = words("goals");
     let plan = if goals.iter().any(|goal| goal.contains("PUBLIC")) {
         // Which certificate that is a person sees in the findings; `fix` names it.
@@ -130,17 +134,13 @@ fn all(program: &Path, story: &toml::Table, folder: &Path) -> Result {
         stage.plain(&[&["lab", "do", "fault"], fault.as_slice()].concat())?;
     }
     let applied = stage.live(&[&["apply", plan, "--yes"], treated.as_slice()].concat());
-    let Some(journal) = journal_of(folder)? else {
-        return applied;
-    };
     if applied.is_err() && faults.is_some() {
+        let journal = journal_of(folder)?.unwrap_or_default();
         stage.live(&["apply", "--resume", &journal, "--yes"])?;
     } else {
         applied?;
     }
-    stage.live(&["verify", &journal])?;
-    stage.live(&[&["diagnose"], &live[..]].concat())?;
-    stage.live(&["rollback", &journal, "--yes"])
+    stage.afterwards(&live)
 }
 
 /// The journal beside the plan, wherever that lies, from the folder on.
@@ -170,6 +170,16 @@ impl Stage<'_> {
     /// A command that needs no way to servers.
     fn plain(&self, arguments: &[&str]) -> Result {
         self.show(arguments)
+    }
+
+    /// What the run shows behind it, and the way back.
+    fn afterwards(&self, live: &[&str]) -> Result {
+        let Some(journal) = journal_of(self.folder)? else {
+            return Ok(());
+        };
+        self.live(&["verify", &journal])?;
+        self.live(&[&["diagnose"], live].concat())?;
+        self.live(&["rollback", &journal, "--yes"])
     }
 
     fn show(&self, arguments: &[&str]) -> Result {
