@@ -8,7 +8,7 @@ use exseal_engine::Policy;
 use exseal_engine::checks::ALL;
 use exseal_model::inventory::ServerName;
 use exseal_model::{Build, Listing, Observed, Severity};
-use support::{HOST, Organisation, Recipe, SHA1, gives, healthy};
+use support::{HOST, Organisation, Recipe, SHA1, damage, healthy};
 
 #[test]
 fn the_healthy_organisation_has_no_findings_and_nothing_that_cannot_be_told() {
@@ -18,18 +18,6 @@ fn the_healthy_organisation_has_no_findings_and_nothing_that_cannot_be_told() {
         let untold: Vec<_> = diagnosis.unknown.iter().map(|one| one.because.as_str()).collect();
         assert_eq!(untold, [] as [&str; 0], "{count} servers");
     }
-}
-
-/// One damage and its findings, kept under the test's name.
-macro_rules! damage {
-    ($test:ident, $names:expr, $damage:expr) => {
-        #[test]
-        fn $test() {
-            insta::with_settings!({ snapshot_suffix => stringify!($test) }, {
-                insta::assert_json_snapshot!($names[0], gives(&$names, $damage));
-            });
-        }
-    };
 }
 
 damage!(
@@ -365,6 +353,7 @@ damage!(
 fn every_check_has_a_damage_that_shows_it_and_a_page() {
     let source = [
         include_str!("checks.rs"),
+        include_str!("checks_around.rs"),
         include_str!("checks_more.rs"),
         include_str!("presented.rs"),
     ]

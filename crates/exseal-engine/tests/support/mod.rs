@@ -6,6 +6,8 @@
 #![allow(
     dead_code,
     unreachable_pub,
+    unused_imports,
+    unused_macros,
     missing_docs,
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -14,10 +16,23 @@
 
 pub mod shapes;
 
+/// One damage and its findings, kept under the test's name.
+macro_rules! damage {
+    ($test:ident, $names:expr, $damage:expr) => {
+        #[test]
+        fn $test() {
+            insta::with_settings!({ snapshot_suffix => stringify!($test) }, {
+                insta::assert_json_snapshot!($names[0], $crate::support::gives(&$names, $damage));
+            });
+        }
+    };
+}
+pub(crate) use damage;
+
 use exseal_engine::{Diagnosis, Policy, diagnose, merge};
 use exseal_model::inventory::{
     EdgeSubscription, ReceiveConnector, Role, SendConnector, Server, ServerName, SiteBinding, StoreEntry,
-    VirtualDirectory, WebSite,
+    VirtualDirectory, WebSite, WindowsService,
 };
 use exseal_model::{Build, Certificate, Channel, Inventory, Listing, Observed, Source, SourceId, Thumbprint};
 use jiff::Timestamp;
@@ -421,4 +436,21 @@ pub fn gives(names: &[&str], damage: impl FnOnce(&mut Organisation)) -> Vec<exse
         }
     }
     diagnosis.findings
+}
+
+/// The one send connector.
+pub fn send(o: &mut Organisation) -> &mut SendConnector {
+    &mut o.inventory.organisation.send_connectors.items[0]
+}
+
+/// The first server's services, seen whole: name, status and start type.
+pub fn services(o: &mut Organisation, states: &[(&str, &str, &str)]) {
+    let cmdlet = o.cmdlet;
+    let services = states.iter().map(|(name, status, start)| {
+        let mut service = WindowsService::new((*name).to_owned());
+        service.status = Observed::seen((*status).to_owned(), cmdlet);
+        service.start_type = Observed::seen((*start).to_owned(), cmdlet);
+        service
+    });
+    o.server(0).services = Listing::of(services, cmdlet, true);
 }
