@@ -4,21 +4,11 @@
 //! old certificate stays until `cleanup`.
 
 use exseal_model::plan::{Change, Proof, WaitKind};
-use exseal_model::{Endpoint, Slot, Thumbprint};
+use exseal_model::{Slot, Thumbprint};
 
+use super::back_end::{bind, bindings};
 use super::certificate::{copy_to_root, create, good_one, presenting, restart, unfit};
-use crate::plan::draft::{Draft, sentence};
-use crate::slots::{BACK_END_SITE, Presents, bound};
-
-/// A binding that has to move.
-struct Moving {
-    endpoint: Endpoint,
-    /// What it carries; `None`: nothing.
-    old: Option<Thumbprint>,
-    /// Whether http.sys has no entry for it.
-    no_entry: bool,
-    reason: &'static str,
-}
+use crate::plan::draft::Draft;
 
 pub(super) fn on(draft: &mut Draft<'_>, goal: &str, name: &str) {
     let Some(server) = draft.server(name) else { return };
@@ -27,53 +17,24 @@ pub(super) fn on(draft: &mut Draft<'_>, goal: &str, name: &str) {
         None => return draft.wait(goal, Some(name), WaitKind::Unknown, "roles-unknown", &[]),
         Some(false) => {}
     }
-    if !server.my.is_complete() {
-        return draft.wait(goal, Some(name), WaitKind::Unknown, "store-unknown", &[]);
-    }
-    let mut moving = Vec::new();
-    let mut right = Vec::new();
-    for (endpoint, presents) in bound(server, BACK_END_SITE, 444) {
-        let no_entry =
-            !server.http_sys.is_unknown() && !server.http_sys.iter().any(|entry| entry.endpoint == endpoint);
-        let (old, reason) = match presents {
-            Presents::Unknown(because) => {
-                let values = [("because", because)];
-                return draft.wait(goal, Some(name), WaitKind::Unknown, "binding-unknown", &values);
-            }
-            Presents::Nothing(_) | Presents::NoMatch(_) => (None, Some("unbound")),
-            Presents::Certificate(old, _) => {
-                let entry = server.in_my(old);
-                let reason = match draft.certificate(old) {
-                    None if entry.is_none() => Some("not-in-store"),
-                    None => {
-                        let values = [("thumbprint", old.to_string())];
-                        return draft.wait(
-                            goal,
-                            Some(name),
-                            WaitKind::Unknown,
-                            "certificate-unseen",
-                            &values,
-                        );
-                    }
-                    Some(certificate) => unfit(draft, server, entry, certificate),
-                };
-                (Some(old), reason)
-            }
-        };
-        match (reason, old) {
-            (None, Some(old)) => right.push(old),
-            (reason, old) => moving.push(Moving {
-                endpoint,
-                old,
-                no_entry: no_entry || (old.is_none() && server.http_sys.is_unknown()),
-                reason: reason.unwrap_or("unbound"),
-            }),
+    let all = bindings(server, |old| {
+        let entry = server.in_my(old);
+        match draft.certificate(old) {
+            None if entry.is_none() => Ok(Some("not-in-store")),
+            None => Err(("certificate-unseen", vec![("thumbprint", old.to_string())])),
+            Some(certificate) => Ok(unfit(draft, server, entry, certificate)),
         }
-    }
-    let Some(first) = moving.first() else {
-        let until = right
+    });
+    let all = match all {
+        Ok(all) => all,
+        Err((because, values)) => {
+            return draft.wait(goal, Some(name), WaitKind::Unknown, because, &values);
+        }
+    };
+    let Some(first) = all.iter().find(|own| own.reason.is_some()) else {
+        let until = all
             .iter()
-            .filter_map(|own| draft.certificate(*own))
+            .filter_map(|own| draft.certificate(own.old?))
             .map(|own| own.not_after)
             .min();
         let until = until
@@ -88,7 +49,6 @@ pub(super) fn on(draft: &mut Draft<'_>, goal: &str, name: &str) {
         );
     };
     let old = first.old;
-    let reason = sentence(&format!("reason.{}", first.reason), &[]);
 
     // What else hangs on the old certificate. A deleted one usually was the internal transport certificate, too
     // (facts/scenarios.md 13).
@@ -105,17 +65,7 @@ pub(super) fn on(draft: &mut Draft<'_>, goal: &str, name: &str) {
             None => return,
         },
     };
-    for one in &moving {
-        let change = Change::BindCertificate {
-            server: name.to_owned(),
-            site: BACK_END_SITE.to_owned(),
-            endpoint: one.endpoint.clone(),
-            certificate: draft.which(new),
-            instead_of: one.old.map(|old| draft.which(old)),
-            new_entry: one.no_entry,
-        };
-        draft.push(change, "why.back-end-bind", &[("reason", reason.clone())]);
-    }
+    bind(draft, name, new, &all);
     copy_to_root(draft, name, new, old);
     smtp(draft, name, new, old, takes_over, &hanging);
     for (slot, services) in [

@@ -1,5 +1,6 @@
 //! The goals, one file each: how what a person asks for becomes changes.
 
+mod back_end;
 mod back_end_renew;
 mod certificate;
 mod cleanup;

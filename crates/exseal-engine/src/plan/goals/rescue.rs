@@ -4,14 +4,15 @@
 //! merely ends soon are left to the ordinary goals.
 
 use exseal_model::inventory::Server;
-use exseal_model::plan::{Change, WaitKind};
-use exseal_model::{Endpoint, Inventory, Product, Thumbprint};
+use exseal_model::plan::WaitKind;
+use exseal_model::{Inventory, Product, Thumbprint};
 
+use super::back_end::{Binding, Unseen, bind, bindings};
 use super::certificate::{create, good_one};
 use super::services_start;
 use crate::checks::disabled_services;
-use crate::plan::draft::{Draft, sentence};
-use crate::slots::{BACK_END_SITE, Presents, bound};
+use crate::plan::draft::Draft;
+use crate::slots::BACK_END_SITE;
 
 /// Services without which neither the shell nor OWA answers.
 fn is_vital(service: &str) -> bool {
@@ -79,7 +80,7 @@ pub(super) fn on(draft: &mut Draft<'_>, goal: &str, name: &str) {
     services_start::push(draft, name, disabled, down);
     match certificates {
         Err((because, values)) => draft.wait(goal, Some(name), WaitKind::Unknown, because, &values),
-        Ok(moving) => bind(draft, goal, name, &moving),
+        Ok(moving) => mend(draft, goal, name, &moving),
     }
     if draft.steps.len() > steps
         || draft
@@ -131,42 +132,16 @@ fn has_back_end(server: &Server) -> bool {
         || server.http_sys.iter().any(|entry| entry.endpoint.port == 444)
 }
 
-/// A binding that does not work.
-struct Dead {
-    endpoint: Endpoint,
-    /// What it carries; `None`: nothing.
-    old: Option<Thumbprint>,
-    no_entry: bool,
-    reason: &'static str,
-}
-
-type Unseen = (&'static str, Vec<(&'static str, String)>);
-
-/// The bindings of the back end that do not work; or what was not seen.
-fn moving(draft: &Draft<'_>, server: &Server) -> Result<Vec<Dead>, Unseen> {
-    if !server.my.is_complete() {
-        return Err(("store-unknown", Vec::new()));
+/// The bindings of the back end, and why they do not work; or what was not seen.
+fn moving(draft: &Draft<'_>, server: &Server) -> Result<Vec<Binding>, Unseen> {
+    let mut all = bindings(server, |old| dead(draft, server, old))?;
+    if broken_handshake(&draft.inventory, server).is_some() {
+        for one in &mut all {
+            let general = one.endpoint.is_general() && one.endpoint.host.is_empty();
+            one.reason = one.reason.or_else(|| general.then_some("unusable"));
+        }
     }
-    let mut all = Vec::new();
-    let broken = broken_handshake(&draft.inventory, server).is_some();
-    for (endpoint, presents) in bound(server, BACK_END_SITE, 444) {
-        let unseen = server.http_sys.is_unknown();
-        let no_entry = !unseen && !server.http_sys.iter().any(|entry| entry.endpoint == endpoint);
-        let (old, reason) = match presents {
-            Presents::Unknown(because) => return Err(("binding-unknown", vec![("because", because)])),
-            Presents::Nothing(_) | Presents::NoMatch(_) => (None, Some("unbound")),
-            Presents::Certificate(old, _) => (Some(old), dead(draft, server, old)?),
-        };
-        let general = endpoint.is_general() && endpoint.host.is_empty();
-        let reason = reason.or_else(|| (broken && general).then_some("unusable"));
-        let Some(reason) = reason else { continue };
-        all.push(Dead {
-            endpoint,
-            old,
-            no_entry: no_entry || (old.is_none() && unseen),
-            reason,
-        });
-    }
+    all.retain(|one| one.reason.is_some());
     Ok(all)
 }
 
@@ -189,7 +164,7 @@ fn dead(draft: &Draft<'_>, server: &Server, bound: Thumbprint) -> Result<Option<
     Ok((lacks_name && !certificate.self_signed).then_some("public"))
 }
 
-fn bind(draft: &mut Draft<'_>, goal: &str, name: &str, moving: &[Dead]) {
+fn mend(draft: &mut Draft<'_>, goal: &str, name: &str, moving: &[Binding]) {
     if moving.is_empty() {
         return;
     }
@@ -197,19 +172,7 @@ fn bind(draft: &mut Draft<'_>, goal: &str, name: &str, moving: &[Dead]) {
         .server(name)
         .and_then(|server| good_one(draft, server))
         .filter(|good| moving.iter().all(|one| one.old != Some(*good)));
-    let Some(new) = good.or_else(|| create(draft, goal, name, "why.back-end-create")) else {
-        return;
-    };
-    for one in moving {
-        let change = Change::BindCertificate {
-            server: name.to_owned(),
-            site: BACK_END_SITE.to_owned(),
-            endpoint: one.endpoint.clone(),
-            certificate: draft.which(new),
-            instead_of: one.old.map(|old| draft.which(old)),
-            new_entry: one.no_entry,
-        };
-        let reason = sentence(&format!("reason.{}", one.reason), &[]);
-        draft.push(change, "why.back-end-bind", &[("reason", reason)]);
+    if let Some(new) = good.or_else(|| create(draft, goal, name, "why.back-end-create")) {
+        bind(draft, name, new, moving);
     }
 }
