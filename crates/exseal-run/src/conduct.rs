@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use exseal_engine::plan::words;
-use exseal_model::inventory::first_label;
+use exseal_model::inventory::is_meant_by;
 use jiff::Timestamp;
 
 use crate::journal::{Entry, Journal};
@@ -265,7 +265,7 @@ impl<O: Organisation, P: Probe, H: Host> Runner<'_, O, P, H> {
         self.look_again(state, server).await?;
         let mut left = Duration::from_secs(state.conduct.pause_seconds.into());
         let canary = state.conduct.canary.as_deref();
-        if canary.is_some_and(|name| is_called(server, name)) {
+        if canary.is_some_and(|name| is_meant_by(server, name)) {
             left = left.max(Duration::from_secs(60 * u64::from(state.conduct.soak_minutes)));
         }
         let waits = !left.is_zero();
@@ -345,8 +345,4 @@ fn about(program: &[String], server: &str) -> Vec<String> {
         .iter()
         .map(|word| word.replace("{server}", server))
         .collect()
-}
-
-fn is_called(shown: &str, name: &str) -> bool {
-    shown.eq_ignore_ascii_case(name) || first_label(shown).eq_ignore_ascii_case(name)
 }

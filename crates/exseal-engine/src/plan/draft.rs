@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use exseal_model::inventory::{Server, first_label};
+use exseal_model::inventory::{Server, is_meant_by};
 use exseal_model::plan::{Change, Step, Wait, WaitKind, Which};
 use exseal_model::{Certificate, Inventory, Product, Thumbprint};
 use jiff::Timestamp;
@@ -69,7 +69,7 @@ impl<'i> Draft<'i> {
                 .collect();
         }
         let canary = self.policy.apply.canary.as_deref();
-        let goes_first = |name: &String| canary.is_some_and(|own| is_called(name, own));
+        let goes_first = |name: &String| canary.is_some_and(|own| is_meant_by(name, own));
         chosen.sort_by_key(|name| (!goes_first(name), name.to_lowercase()));
         chosen.dedup();
         chosen
@@ -206,11 +206,6 @@ impl<'i> Draft<'i> {
             },
         });
     }
-}
-
-/// Whether a server that a plan calls `shown` is meant by `name`, which may be its first label alone.
-pub(super) fn is_called(shown: &str, name: &str) -> bool {
-    shown.eq_ignore_ascii_case(name) || first_label(shown).eq_ignore_ascii_case(name)
 }
 
 /// A sentence about plans, filled.

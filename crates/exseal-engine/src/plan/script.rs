@@ -3,11 +3,11 @@
 
 use std::fmt::Write as _;
 
+use exseal_model::inventory::is_meant_by;
 use exseal_model::plan::{Answer, Argument, Change, Condition, Inverse, Plan, Proof, Step, Way, Which};
 use exseal_model::{Endpoint, Slot};
 
 use super::command::{ASKED_FOR, as_secret, in_http_sys, into_file, quoted_always};
-use super::draft::is_called;
 use super::words;
 
 /// Writes the steps of one server as a script that runs on that server.
@@ -108,7 +108,7 @@ fn chosen(plan: &Plan, server: Option<&str>) -> Result<String, Vec<String>> {
     servers.dedup();
     match (server, servers.as_slice()) {
         (None, [one]) => Ok(one.clone()),
-        (Some(name), all) => match all.iter().find(|own| is_called(own, name)) {
+        (Some(name), all) => match all.iter().find(|own| is_meant_by(own, name)) {
             Some(own) => Ok(own.clone()),
             None => Err(servers),
         },

@@ -20,7 +20,7 @@ pub use organisation::{
 };
 pub use server::{
     CertificateEvent, ComponentState, Disk, LogLine, Role, RoleHealth, ScheduledTask, Server, ServerName,
-    WayIn, WindowsService, first_label,
+    WayIn, WindowsService, first_label, is_meant_by,
 };
 pub use store::{Store, StoreEntry};
 pub use tool::{HealthChecker, JudgedCertificate, JudgedConnector};

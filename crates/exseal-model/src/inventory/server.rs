@@ -227,6 +227,12 @@ pub fn first_label(name: &str) -> &str {
     name.split('.').next().unwrap_or(name)
 }
 
+/// Whether a server that is called `shown` is meant by `name`, which may be its first label alone. Case does not matter.
+#[must_use]
+pub fn is_meant_by(shown: &str, name: &str) -> bool {
+    shown.eq_ignore_ascii_case(name) || first_label(shown).eq_ignore_ascii_case(name)
+}
+
 impl ServerName {
     /// A name that is known.
     pub fn new(name: impl Into<String>) -> Self {
