@@ -256,7 +256,7 @@ def main():
     asked.add_argument("folder", type=Path)
     asked.add_argument("--sweep", default="some", help="none, some, all, or how many points of each kind in each story")
     asked.add_argument("--only-sweep", action="store_true", help="nothing but the sweep, told as it goes")
-    asked.add_argument("--jobs", type=int, default=2, help="so many at once")
+    asked.add_argument("--jobs", type=int, default=4, help="so many at once")
     asked.add_argument("stories", nargs="*")
     asked = asked.parse_intermixed_args()
     begun = time.monotonic()
