@@ -155,6 +155,8 @@ def rescued(lab, story, before):
     was_dead = [dead for dead in before if dead["name"] in story["finding"].split()]
     hold(was_dead, f"{name}: expected {story['finding']}, found {sorted({one['name'] for one in before})}")
     fronts = [place for place in watched if place[2] == 443]
+    # Where the sweep leaves it out its steps are those of a goal that is swept.
+    same = planned(lab, ["services start"], lab.folder / "same.json") if story.get("swept-as") else None
     jar = lab.folder / "cookies"
     for place in fronts if 444 in story["renewed"] else []:
         hold(not reaches_mailbox(place[1], place[3], jar), f"{name}: OWA of {place[0]} reaches a dead back end")
@@ -162,6 +164,9 @@ def rescued(lab, story, before):
     watcher.start()
     done, plan, path = rescue(lab, lab.folder / "rescue")
     wrong = watcher.end(plan) if plan else ["no plan"]
+    if same:
+        steps, others = ([step["command"] for step in one["steps"]] for one in (plan, same))
+        hold(steps == others, f"{name}: expected the steps of {story['swept-as']}, found {steps} instead of {others}")
     hold(not wrong, f"{name}: handshakes failed outside of what was announced: {wrong}")
     hold(done.returncode == (0 if story.get("mailbox", True) else 3), f"{name}: rescue ended with {done.returncode}: {flat(done.stderr)[-700:]}")
     for word in story.get("says", []):
@@ -274,7 +279,7 @@ def main():
             work = {pool.submit(of_story, asked.program, asked.folder, story): story["name"] for story in stories}
         breakable = []
         for story in stories:
-            if asked.sweep != "none" and not any(story.get(key) for key in ("asked", "ends-in-words", "faults")):
+            if asked.sweep != "none" and not any(story.get(key) for key in ("asked", "ends-in-words", "faults", "swept-as")):
                 breakable.append(story)
                 goals = lambda lab, story=story: goals_of(story, lab) if "goals" in story else None  # noqa: E731
                 for at in range(parts):
