@@ -891,18 +891,3 @@ fn a_journal_in_a_file_goes_on_behind_a_torn_line_and_refuses_what_is_none() {
     assert!(told([&text, text.as_str()].concat().as_bytes()).contains("second beginning"));
     world.calm();
 }
-
-/// A plan and a journal as the first version of each format was written: they load for ever.
-#[test]
-fn a_plan_and_a_journal_of_the_first_format_load() {
-    let plan = Plan::from_json(include_bytes!("data/plan-1.json")).unwrap();
-    assert_eq!((plan.format, plan.steps.len()), (1, 6));
-    let (entries, whole) = read_journal(include_bytes!("data/journal-1.journal")).unwrap();
-    assert_eq!(whole, include_bytes!("data/journal-1.journal").len());
-    let state = State::of(&entries).unwrap();
-    assert_eq!(state.plan, plan);
-    assert_eq!(state.phase, Phase::Ended(exseal_run::Outcome::TakenBack));
-    assert_eq!(state.step(2), StepState::TakenBack);
-    assert!(matches!(state.step(6), StepState::Left(_)));
-    assert!(state.made.get(1).is_some());
-}
