@@ -34,7 +34,8 @@ class Run:
         self.lab.do("checkpoint", "before")
         if story.get("rescue"):
             # Its plan, which it carries out itself, is carried out once more and broken.
-            _, self.plan, self.path = rescue(self.lab, self.lab.folder / "rescue")
+            done, self.plan, self.path = rescue(self.lab, self.lab.folder / "rescue")
+            hold(self.plan, f"{story['name']}: rescue made no plan: {flat(done.stderr)[-500:]}")
             self.lab.do("revert", "before")
         else:
             self.path = self.lab.folder / "plan.json"
